@@ -1,0 +1,79 @@
+"""Everything that can go wrong, in one tree.
+
+The class docstring is the default message. Errors that end a command carry its exit code
+(sysexits: 69 database unavailable, 75 try again, 78 bad configuration); errors that end an
+attempt carry the failure class that decides what happens to the job.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ReactorError(Exception):
+    """The reactor could not do what it was asked."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class BadConfiguration(ReactorError):
+    """A setting has a value that cannot work."""
+
+    exit_code = 78
+
+
+class SchemaMismatch(BadConfiguration):
+    """The database's schema is not the one this release works with."""
+
+
+class DatabaseUnavailable(ReactorError):
+    """The database cannot be reached."""
+
+    exit_code = 69
+
+
+class TryAgain(ReactorError):
+    """Somebody else is at it just now; the same command may work in a moment."""
+
+    exit_code = 75
+
+
+class Refused(ReactorError):
+    """What was asked is not possible in the job's present state."""
+
+    exit_code = 1
+
+
+class Unreadable(ReactorError):
+    """A notification is not one of ours."""
+
+
+class FailureClass(StrEnum):
+    """Why an attempt ended without a video; decides charge, wait and blame."""
+
+    INPUT = "input"
+    CRASH = "crash"
+    STALL = "stall"
+    RESOURCE = "resource"
+    INFRASTRUCTURE = "infrastructure"
+    BAD_OUTPUT = "bad_output"
+    CANCELLED = "cancelled"
+    POISON = "poison"
+
+
+class RenderFailed(ReactorError):
+    """The attempt ended without a video."""
+
+    def __init__(self, failure: FailureClass, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+def bad_input(field: str, problem: str, *, allowed: str = "") -> RenderFailed:
+    """Name the field that is wrong and what it may be; such a job is never tried again."""
+    hint = f" (allowed: {allowed})" if allowed else ""
+    return RenderFailed(FailureClass.INPUT, f"{field}: {problem}{hint}")

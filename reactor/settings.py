@@ -1,0 +1,207 @@
+"""Every setting, in one place: REACTOR_* in the environment, then `reactor.toml`, then the default.
+
+`DATABASE_URL` is the one name without the prefix, because every platform uses it. A value that
+cannot work is one line that names the setting, what is wrong and what to write instead.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from reactor.errors import BadConfiguration
+
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+
+
+def default_data_dir() -> Path:
+    """The platform's user data directory; for root a place that Postgres's own user can enter."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/reactor")
+    return platformdirs.user_data_path("reactor", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """The reactor's configuration, frozen after start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REACTOR_", toml_file="reactor.toml", frozen=True, extra="ignore"
+    )
+
+    data: Path = Field(default_factory=default_data_dir)
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url")
+    )
+    listen_url: SecretStr | None = None
+    """A direct connection for LISTEN when `DATABASE_URL` goes through a transaction pooler."""
+    postgres_version: int = 18
+    """Which of the embedded servers to run: 16 or 18."""
+    name: str = "reactor"
+    """A label for people; identity is a new UUID per process."""
+
+    http: str = "127.0.0.1:8787"
+    renderer: str = "embedded"
+    """`embedded`, `none`, or the command line of another render server."""
+    renderer_url: str = "http://127.0.0.1:3100"
+    slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Renders at once; by default what the render server says of itself."""
+    asset_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Where jobs may take images and audio from, besides `uploads/` under the data directory."""
+
+    lease_s: Seconds = 30
+    heartbeat_s: Seconds = 10
+    sweep_s: Seconds = 30
+    scan_s: Seconds = 30
+    """How often the render directory is read whole."""
+    supervise_s: Seconds = 30
+    retry_base_s: Seconds = 30
+    render_timeout_s: Seconds = 3600
+    stall_timeout_s: Seconds = 120
+    grace_s: Seconds = 30
+    """How long renders may go on after the first SIGTERM."""
+    min_free_mb: Annotated[int, Field(ge=0)] = 512
+    """Below this much free disk no job is claimed."""
+    poll_files: bool | None = None
+    """Watch by polling; by default on network mounts only."""
+    log: str = "auto"
+    """`json`, `console`, or `auto`: console on a terminal."""
+
+    @property
+    def renders_dir(self) -> Path:
+        """Where renderers write; nothing is ever served from here."""
+        return self.data / "renders"
+
+    @property
+    def library_dir(self) -> Path:
+        """Where finished videos live."""
+        return self.data / "library"
+
+    @property
+    def quarantine_dir(self) -> Path:
+        """Where files go that did not pass verification."""
+        return self.data / "quarantine"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where jobs take images and audio from."""
+        return self.data / "uploads"
+
+    @property
+    def allowed_asset_dirs(self) -> tuple[Path, ...]:
+        """Every directory a job's assets may lie in, absolute."""
+        return tuple(path.expanduser().absolute() for path in (self.uploads_dir, *self.asset_dirs))
+
+    @property
+    def http_address(self) -> tuple[str, int]:
+        """Host and port of our own pages."""
+        return split_address(self.http)
+
+    @property
+    def renderer_address(self) -> tuple[str, int]:
+        """Host and port of the render server."""
+        parts = urlsplit(self.renderer_url)
+        return parts.hostname or "127.0.0.1", parts.port or 80
+
+    @field_validator("data", mode="after")
+    @classmethod
+    def absolute(cls, data: Path) -> Path:
+        """One spelling of the data directory, whatever the working directory is later."""
+        return data.expanduser().absolute()
+
+    @field_validator("asset_dirs", mode="before")
+    @classmethod
+    def split_paths(cls, value: Any) -> Any:
+        """In the environment: paths separated like PATH."""
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("postgres_version")
+    @classmethod
+    def known_postgres(cls, value: int) -> int:
+        """The embedded servers that exist."""
+        if value not in (16, 18):
+            raise ValueError("the embedded PostgreSQL is 16 or 18")
+        return value
+
+    @field_validator("http")
+    @classmethod
+    def loopback_only(cls, value: str) -> str:
+        """Until there are tokens, our pages are for this machine only."""
+        host, _ = split_address(value)
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError(f"'{host}' is not a loopback address; use 127.0.0.1:8787")
+        return value
+
+    @field_validator("renderer_url")
+    @classmethod
+    def http_url(cls, value: str) -> str:
+        """The render server speaks plain HTTP or HTTPS."""
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("write it like http://127.0.0.1:3100")
+        return value.rstrip("/")
+
+    @field_validator("log")
+    @classmethod
+    def known_log(cls, value: str) -> str:
+        """The log formats that exist."""
+        if value not in ("auto", "json", "console"):
+            raise ValueError("allowed: auto, json, console")
+        return value
+
+    @model_validator(mode="after")
+    def beats_fit_lease(self) -> Settings:
+        """A lease must survive one lost heartbeat, or healthy renders are taken away."""
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise ValueError("heartbeat_s must be at most half of lease_s")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, `reactor.toml`, default: the first that speaks wins."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; BadConfiguration names each bad one and where it is set."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as wrong:
+        raise BadConfiguration("; ".join(map(sentence, wrong.errors()))) from None
+    except ValueError as wrong:
+        raise BadConfiguration(f"reactor.toml: {wrong}") from None
+
+
+def sentence(error: Any) -> str:
+    """One validation error as people would say it, without the value when it could be secret."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    setting = "DATABASE_URL" if name.lower() == "database_url" else f"REACTOR_{name.upper()}".rstrip("_")
+    problem = error["msg"].removeprefix("Value error, ")
+    secret = setting.endswith("_URL") or not name
+    return f"{setting}: {problem}" + ("" if secret else f" (it is {error['input']!r})")
+
+
+def split_address(value: str) -> tuple[str, int]:
+    """Host and port of `host:port`; ValueError says how to write it."""
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("write it like 127.0.0.1:8787")
+    return host.strip("[]"), int(port)
