@@ -12,7 +12,14 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -124,7 +131,9 @@ class Settings(BaseSettings):
     @classmethod
     def split_paths(cls, value: Any) -> Any:
         """In the environment: paths separated like PATH."""
-        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+        return (
+            [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+        )
 
     @field_validator("postgres_version")
     @classmethod
@@ -193,7 +202,9 @@ def load(**overrides: Any) -> Settings:
 def sentence(error: Any) -> str:
     """One validation error as people would say it, without the value when it could be secret."""
     name = str(error["loc"][0]) if error["loc"] else ""
-    setting = "DATABASE_URL" if name.lower() == "database_url" else f"REACTOR_{name.upper()}".rstrip("_")
+    setting = (
+        "DATABASE_URL" if name.lower() == "database_url" else f"REACTOR_{name.upper()}".rstrip("_")
+    )
     problem = error["msg"].removeprefix("Value error, ")
     secret = setting.endswith("_URL") or not name
     return f"{setting}: {problem}" + ("" if secret else f" (it is {error['input']!r})")

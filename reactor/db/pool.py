@@ -1,0 +1,120 @@
+"""Connections to Postgres: a pool for short work, and plain ones for those who must own theirs.
+
+Every use is shielded with a deadline. A query that a cancel scope abandons goes on running on the
+server and takes its connection with it; a statement timeout below the deadline ends it cleanly.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from reactor.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DEADLINE_S = 15.0
+STATEMENT_TIMEOUT_S = 10
+POOL_SIZE = 8
+
+# A dead peer is noticed by keepalives when idle and by tcp_user_timeout when a query is under way.
+SESSION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,
+    "target_session_attrs": "read-write",
+    "client_encoding": "UTF8",
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={STATEMENT_TIMEOUT_S}s"
+    " -c idle_in_transaction_session_timeout=30s -c jit=off",
+}
+
+
+class Database:
+    """The pool, opened; one per process."""
+
+    def __init__(self, dsn: str, pool: AsyncConnectionPool[AsyncConnection]) -> None:
+        self.dsn = dsn
+        self._pool = pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in autocommit: each statement is its own transaction."""
+        with anyio.fail_after(DEADLINE_S, shield=True):
+            async with self._pool.connection() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection inside one transaction; never keep it across a render or an HTTP call."""
+        async with self.connection() as conn, conn.transaction():
+            yield conn
+
+    def statistics(self) -> dict[str, int]:
+        """The pool's own counters."""
+        return self._pool.get_stats()
+
+
+@asynccontextmanager
+async def open_database(dsn: str, *, name: str = "reactor") -> AsyncIterator[Database]:
+    """Open the pool, or raise DatabaseUnavailable in one line when there is nobody to talk to."""
+    await probe(dsn)
+    pool = AsyncConnectionPool(
+        dsn,
+        kwargs={**SESSION, "autocommit": True, "application_name": name},
+        min_size=1,
+        max_size=POOL_SIZE,
+        timeout=DEADLINE_S - 1,
+        # A database that is away for an hour is not a reason to give up.
+        reconnect_timeout=float("inf"),
+        open=False,
+    )
+    async with pool:
+        yield Database(dsn, pool)
+
+
+async def probe(dsn: str) -> None:
+    """Connect once, so that a wrong address is one clear line instead of a pool that keeps trying."""
+    try:
+        async with await AsyncConnection.connect(dsn, **SESSION, autocommit=True):
+            pass
+    except (psycopg.Error, UnicodeError) as wrong:
+        raise unavailable(dsn, wrong) from None
+
+
+async def connect(dsn: str, *, name: str) -> AsyncConnection:
+    """A connection of one's own, in autocommit, that the server must not close for being idle."""
+    options = f"{SESSION['options']} -c idle_session_timeout=0"
+    return await AsyncConnection.connect(
+        dsn, **{**SESSION, "options": options}, autocommit=True, application_name=name
+    )
+
+
+def unavailable(dsn: str, wrong: Exception) -> DatabaseUnavailable:
+    """Say which database, why, and what to change; never the password."""
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:
+        return DatabaseUnavailable(
+            "DATABASE_URL is not a connection string; write postgresql://user@host:5432/database"
+        )
+    where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    why = " ".join(str(wrong).split()).removeprefix("connection failed: ")
+    password = str(parts.get("password") or "")
+    why = why.replace(password, "***") if password else why
+    return DatabaseUnavailable(
+        f"cannot reach the database at {where}: {why}; check DATABASE_URL,"
+        " or unset it to use the embedded PostgreSQL"
+    )
+
+
+TRANSIENT = (psycopg.OperationalError, PoolTimeout, TimeoutError)
+"""What a database that is away or restarting looks like; the same call may work later."""

@@ -1,0 +1,200 @@
+"""Everything that can wake the reactor, as types; and how a notification becomes one of them.
+
+What comes over the wire is a hint that anybody may send: it is parsed strictly, and whatever is not
+one of ours raises Unreadable and is dropped. Handlers read the table, never the payload.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from reactor.errors import Unreadable
+from reactor.models import JobId
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+EVENTS = "reactor_events"
+CONTROL = "reactor_control"
+
+Id = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+
+
+class Announced(BaseModel):
+    """What `sql/triggers.sql` says; `ids` is empty when there were too many to name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ids: tuple[Id, ...] = Field(default=(), max_length=1000)
+    count: int | None = Field(default=None, ge=0, strict=True)
+
+
+class JobPending(Announced):
+    """Jobs are due."""
+
+    event: Literal["job.pending"]
+
+
+class JobProcessing(Announced):
+    """Jobs were claimed."""
+
+    event: Literal["job.processing"]
+
+
+class JobRendered(Announced):
+    """Files are there and wait to be verified."""
+
+    event: Literal["job.rendered"]
+
+
+class JobProgress(Announced):
+    """Renders have moved on."""
+
+    event: Literal["job.progress"]
+
+
+class JobComplete(Announced):
+    """Videos are in the library."""
+
+    event: Literal["job.complete"]
+
+
+class JobFailed(Announced):
+    """Jobs have failed for good."""
+
+    event: Literal["job.failed"]
+
+
+class JobCancelled(Announced):
+    """Jobs were cancelled."""
+
+    event: Literal["job.cancelled"]
+
+
+class FarmPaused(Announced):
+    """Nothing may be claimed for now."""
+
+    event: Literal["farm.paused"]
+
+
+class FarmResumed(Announced):
+    """Claiming goes on."""
+
+    event: Literal["farm.resumed"]
+
+
+class FarmFlushed(Announced):
+    """Everything pending is due, and the renderer is wanted."""
+
+    event: Literal["farm.flushed"]
+
+
+Notice = (
+    JobPending
+    | JobProcessing
+    | JobRendered
+    | JobProgress
+    | JobComplete
+    | JobFailed
+    | JobCancelled
+    | FarmPaused
+    | FarmResumed
+    | FarmFlushed
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """Somebody asks for something by raw NOTIFY; who it was is looked up by the backend's pid."""
+
+    verb: str
+    job_id: JobId | None
+    reason: str | None
+    pid: int
+
+
+@dataclass(frozen=True)
+class JobClaimed:
+    """Jobs this reactor has just taken for one renderer, all with the same token."""
+
+    renderer: str
+    ids: tuple[JobId, ...]
+    token: UUID
+
+
+@dataclass(frozen=True)
+class SlotFreed:
+    """A renderer can take more; also: it is worth looking for due jobs now."""
+
+
+@dataclass(frozen=True)
+class OutputSeen:
+    """A finished file lies in the render directory; `attempt` is None when a person dropped it."""
+
+    job_id: JobId
+    attempt: int | None
+    path: Path
+
+
+@dataclass(frozen=True)
+class OutputReady:
+    """A rendered job of this reactor waits for publishing."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True)
+class RendererDown:
+    """The render server does not answer."""
+
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RendererUp:
+    """The render server answers again."""
+
+    url: str
+
+
+Event = (
+    Notice | Control | JobClaimed | SlotFreed | OutputSeen | OutputReady | RendererDown | RendererUp
+)
+
+NOTICE: TypeAdapter[Notice] = TypeAdapter(Annotated[Notice, Field(discriminator="event")])
+COMMAND = re.compile(
+    r"(?P<verb>status|ping|pause|resume|flush|retry|cancel)(?: +(?P<job>[1-9][0-9]{0,17}))?(?: +(?P<reason>\S.{0,199}))?",
+    re.ASCII,
+)
+WITH_JOB = frozenset({"retry", "cancel"})
+
+
+def parse(channel: str, payload: str, pid: int) -> Event:
+    """Turn a notification into an event, or raise Unreadable with the reason in a word."""
+    if channel == CONTROL:
+        return parse_command(payload, pid)
+    if channel != EVENTS:
+        raise Unreadable("channel")
+    try:
+        return NOTICE.validate_json(payload)
+    except ValidationError as wrong:
+        raise Unreadable(
+            str(wrong.errors(include_url=False, include_input=False)[0]["type"])
+        ) from None
+
+
+def parse_command(payload: str, pid: int) -> Control:
+    """Read `retry 42` and its like."""
+    found = COMMAND.fullmatch(payload.strip())
+    if not found:
+        raise Unreadable("command")
+    verb, job, reason = found.group("verb", "job", "reason")
+    if (verb in WITH_JOB) != (job is not None) or (reason and verb != "cancel"):
+        raise Unreadable("command")
+    return Control(verb, JobId(int(job)) if job else None, reason, pid)

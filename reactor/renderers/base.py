@@ -1,0 +1,65 @@
+"""What every renderer is: a thing that takes an order and answers with a file, or says why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reactor.models import JobId, RenderSpec
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attempt, ready to be drawn."""
+
+    job_id: JobId
+    attempt: int
+    spec: RenderSpec
+    output_path: Path
+    """Where the finished file is to appear, by rename; nothing else may lie there before."""
+
+    @property
+    def id(self) -> str:
+        """The same id is the same render, however often it is asked for."""
+        return f"{self.job_id}-{self.attempt}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a render is."""
+
+    fraction: float
+    """0.0–1.0, never going back within one attempt."""
+    rendered_frames: int | None = None
+    total_frames: int | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A renderer's word that the file is there; the file itself is judged later."""
+
+    path: Path
+    version: str | None = None
+
+
+class Renderer(Protocol):
+    """Draws videos somewhere: on this machine, on a cluster, at a service."""
+
+    @property
+    def draws(self) -> bool:
+        """False for a dry run: its jobs end as soon as they are claimed, whole claims at once."""
+
+    @property
+    def slots(self) -> int:
+        """How many renders it takes at once just now; 0 while it is down."""
+
+    async def render(self, order: Order, report: Callable[[Progress], None]) -> Rendered:
+        """Draw, reporting now and then; RenderFailed says why it did not work out.
+
+        Cancelling the call stops the render for certain before the cancellation goes on.
+        """

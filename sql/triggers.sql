@@ -1,0 +1,124 @@
+-- All that is announced, and the moves that are refused, on one page. Re-applied after every migrate:
+-- create or replace only. Statement-level with transition tables: one look at all changed rows.
+-- They run as their owner, so whoever may insert a job needs no right on anything of ours.
+-- Payloads are thin and always under 8,000 bytes, because a longer one would abort the producer's insert.
+
+-- docs/states.md draws this; tests hold both against reactor/models.py.
+CREATE OR REPLACE FUNCTION reactor.can_transition(old_status text, new_status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE old_status
+        WHEN 'pending' THEN new_status IN ('processing', 'cancelled')
+        WHEN 'processing' THEN new_status IN ('complete', 'failed', 'cancelled', 'pending')
+        WHEN 'failed' THEN new_status = 'pending'
+        ELSE false
+    END
+$$;
+
+CREATE OR REPLACE FUNCTION reactor.can_advance(old_stage text, new_stage text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE old_stage
+        WHEN 'claimed' THEN new_stage IN ('rendering', 'rendered')
+        WHEN 'rendering' THEN new_stage = 'rendered'
+        WHEN 'rendered' THEN new_stage = 'publishing'
+        WHEN 'publishing' THEN new_stage = 'rendered'
+        ELSE new_stage IN ('claimed', 'rendered')
+    END
+$$;
+
+-- One event's ids in messages of at most 350; beyond eight messages only the count.
+CREATE OR REPLACE FUNCTION reactor.announce(event text, ids bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    IF cardinality(ids) > 8 * 350 THEN
+        PERFORM pg_notify('reactor_events', json_build_object('event', event, 'count', cardinality(ids))::text);
+    ELSE
+        FOR start IN 1 .. coalesce(cardinality(ids), 0) BY 350 LOOP
+            PERFORM pg_notify('reactor_events',
+                              json_build_object('event', event, 'ids', ids[start : start + 349])::text);
+        END LOOP;
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION reactor.on_job_insert() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+DECLARE
+    wrong bigint;
+    due bigint[];
+BEGIN
+    SELECT min(id) FILTER (WHERE status NOT IN ('pending', 'complete', 'failed', 'cancelled')),
+           array_agg(id) FILTER (WHERE status = 'pending' AND approved AND run_after <= now())
+      INTO wrong, due
+      FROM new_rows;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'job %: a new job starts as pending', wrong USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM reactor.announce('job.pending', due);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION reactor.on_job_update() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+DECLARE
+    wrong record;
+    changed record;
+BEGIN
+    SELECT n.id, o.id AS old_id, o.status AS old_status, n.status AS new_status, o.stage AS old_stage, n.stage AS new_stage
+      INTO wrong
+      FROM new_rows n LEFT JOIN old_rows o USING (id)
+     WHERE o.id IS NULL
+        OR (n.status IS DISTINCT FROM o.status AND NOT reactor.can_transition(o.status, n.status))
+        OR (n.status IS DISTINCT FROM o.status OR n.stage IS DISTINCT FROM o.stage)
+           AND CASE WHEN n.status = 'processing'
+                    THEN n.stage IS NULL OR n.stage IS DISTINCT FROM o.stage AND NOT reactor.can_advance(o.stage, n.stage)
+                    ELSE n.stage IS NOT NULL END
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'job %: % is not a move a job can make', wrong.id,
+              CASE WHEN wrong.old_id IS NULL THEN 'changing its id'
+                   ELSE format('%s -> %s', concat_ws('/', wrong.old_status, wrong.old_stage), concat_ws('/', wrong.new_status, wrong.new_stage)) END
+            USING ERRCODE = 'check_violation', HINT = 'docs/states.md draws the moves; SELECT reactor.retry(id) and reactor.cancel(id) make them.';
+    END IF;
+
+    FOR changed IN
+        SELECT CASE WHEN n.status = 'processing' AND n.stage = 'rendered' THEN 'job.rendered' ELSE 'job.' || n.status END AS event,
+               array_agg(n.id) AS ids
+          FROM new_rows n JOIN old_rows o USING (id)
+         WHERE CASE n.status
+                   WHEN 'pending' THEN n.approved AND n.run_after <= now()
+                        AND (o.status <> 'pending' OR NOT o.approved OR o.run_after > now() OR o.renderer <> n.renderer)
+                   WHEN 'processing' THEN o.status <> 'processing' OR (n.stage = 'rendered' AND o.stage <> 'rendered')
+                   ELSE n.status IS DISTINCT FROM o.status
+               END
+         GROUP BY 1
+    LOOP
+        PERFORM reactor.announce(changed.event, changed.ids);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION reactor.on_control_update() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('reactor_events', json_build_object('event', CASE WHEN NEW.paused THEN 'farm.paused' ELSE 'farm.resumed' END)::text);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION reactor.on_alert() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('reactor_alerts', json_build_object(
+        'alert', NEW.id, 'kind', NEW.kind, 'subject', left(NEW.subject, 200), 'message', left(NEW.message, 1000),
+        'resolved', NEW.resolved_at IS NOT NULL)::text);
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE TRIGGER reactor_job_insert AFTER INSERT ON public.actp_gen_jobs
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION reactor.on_job_insert();
+CREATE OR REPLACE TRIGGER reactor_job_update AFTER UPDATE ON public.actp_gen_jobs
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION reactor.on_job_update();
+CREATE OR REPLACE TRIGGER reactor_control_update AFTER UPDATE OF paused ON reactor.control
+    FOR EACH ROW WHEN (OLD.paused IS DISTINCT FROM NEW.paused) EXECUTE FUNCTION reactor.on_control_update();
+CREATE OR REPLACE TRIGGER reactor_alert_insert AFTER INSERT ON reactor.alerts
+    FOR EACH ROW EXECUTE FUNCTION reactor.on_alert();
+CREATE OR REPLACE TRIGGER reactor_alert_resolved AFTER UPDATE OF resolved_at ON reactor.alerts
+    FOR EACH ROW WHEN (OLD.resolved_at IS DISTINCT FROM NEW.resolved_at) EXECUTE FUNCTION reactor.on_alert();
