@@ -1,6 +1,7 @@
 """`python -m reactor` is `bin/reactor`."""
 
-from reactor.cli import main
-
 if __name__ == "__main__":
+    # Imported here and not above, because worker processes import this module again.
+    from reactor.cli import main
+
     main()

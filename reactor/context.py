@@ -42,4 +42,6 @@ class Context:
     """Put an event into this reactor's own stream; never blocks."""
     wake_in: Callable[[float], None]
     """Look for due jobs again in so many seconds."""
+    reread: Callable[[], None]
+    """Let the sweep compare the table with what runs here."""
     gate: Gate = field(default_factory=Gate)

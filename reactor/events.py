@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EVENTS = "reactor_events"
 CONTROL = "reactor_control"
 
-Id = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+Id = Annotated[JobId, Field(strict=True, ge=1, lt=2**63)]
 
 
 class Announced(BaseModel):

@@ -122,6 +122,7 @@ class Job(BaseModel):
     created_at: datetime
     render_started_at: datetime | None
     output_path: str | None
+    frames: int | None = None
 
     def spec(self) -> RenderSpec:
         """Check the producer's words; raise RenderFailed(input) naming the field and what it may be."""

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
@@ -172,9 +173,13 @@ class Observer:
             self.unsubscribe(note)
 
 
-def open_log(style: str) -> FilteringBoundLogger:
-    """A logger to standard error: `json` one object a line, `console` for people, `auto` by the terminal."""
+def open_log(style: str, *, to: Path | None = None) -> FilteringBoundLogger:
+    """A logger: `json` one object a line, `console` for people, `auto` by the terminal; to standard error
+    or to the end of a file."""
     readable = style == "console" or (style == "auto" and sys.stderr.isatty())
+    if to is not None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+    stream = sys.stderr if to is None else to.open("a", encoding="utf-8", buffering=1)
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -186,7 +191,7 @@ def open_log(style: str) -> FilteringBoundLogger:
         else structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
     )
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.PrintLogger(stream),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """A direct connection for LISTEN when `DATABASE_URL` goes through a transaction pooler."""
     postgres_version: int = 18
     """Which of the embedded servers to run: 16 or 18."""
+    migrate: bool = True
+    """Whether the daemon brings the schema up to date at start."""
     name: str = "reactor"
     """A label for people; identity is a new UUID per process."""
 

@@ -85,12 +85,24 @@ async def begin_rendering(conn: AsyncConnection, job_id: JobId, token: UUID) -> 
 
 
 async def mark_rendered(
-    conn: AsyncConnection, job_id: JobId, token: UUID, *, output_path: str, version: str | None
+    conn: AsyncConnection,
+    job_id: JobId,
+    token: UUID,
+    *,
+    output_path: str,
+    version: str | None = None,
+    frames: int | None = None,
 ) -> bool:
-    """Write down that the file is there."""
+    """Write down that the file is there, and what the renderer says of it."""
     cursor = await conn.execute(
         SQL["mark_rendered"],
-        {"id": job_id, "token": token, "output_path": output_path, "version": version},
+        {
+            "id": job_id,
+            "token": token,
+            "output_path": output_path,
+            "version": version,
+            "frames": frames,
+        },
     )
     return await cursor.fetchone() is not None
 
@@ -121,7 +133,7 @@ async def adopt_output(
 
 
 async def begin_publishing(conn: AsyncConnection, job_id: JobId, reactor_id: UUID) -> Job | None:
-    """Take a rendered job of this reactor into hand."""
+    """Take a rendered job of this reactor into hand; `frames` is what its renderer said."""
     cursor = await conn.cursor(row_factory=class_row(Job)).execute(
         SQL["begin_publishing"], {"id": job_id, "reactor_id": reactor_id}
     )

@@ -45,6 +45,8 @@ class Rendered:
 
     path: Path
     version: str | None = None
+    frames: int | None = None
+    """How many frames the renderer drew; a file with fewer was cut short."""
 
 
 class Renderer(Protocol):

@@ -15,6 +15,7 @@ CREATE TABLE reactor.attempts (
     renderer text NOT NULL,
     renderer_version text,
     reactor_id uuid,
+    frames integer,
     started_at timestamptz NOT NULL DEFAULT now(),
     ended_at timestamptz,
     outcome text CHECK (outcome IN ('complete', 'failed', 'released', 'cancelled', 'lost')),

@@ -71,7 +71,7 @@ WITH job AS (
      WHERE id = %(id)s AND claim_token = %(token)s AND status = 'processing' AND stage = 'rendering'
     RETURNING id, attempt
 ), versioned AS (
-    UPDATE reactor.attempts AS a SET renderer_version = %(version)s
+    UPDATE reactor.attempts AS a SET renderer_version = coalesce(%(version)s, renderer_version), frames = %(frames)s
       FROM job WHERE a.job_id = job.id AND a.attempt = job.attempt
 )
 SELECT id FROM job;
@@ -92,10 +92,10 @@ RETURNING id;
 
 -- name: begin_publishing
 -- Take the job's file into hand; only the reactor that holds the lease may.
-UPDATE public.actp_gen_jobs
+UPDATE public.actp_gen_jobs AS job
    SET stage = 'publishing'
  WHERE id = %(id)s AND claimed_by = %(reactor_id)s AND status = 'processing' AND stage = 'rendered'
-RETURNING *;
+RETURNING *, (SELECT frames FROM reactor.attempts a WHERE a.job_id = job.id AND a.attempt = job.attempt) AS frames;
 
 -- name: lock_for_publishing
 -- Hold the row while the file is moved, so that nobody can take the job in between.

@@ -1,0 +1,278 @@
+"""The composition root: opens what there is, starts the loops in order, and stops them in order.
+
+Stopping has three phases: claim nothing more; let renders finish for `grace_s`; stop the rest and give
+their leases back, uncharged. Leases are renewed all the while. A second signal skips the waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import anyio
+
+import reactor
+from reactor import httpserver
+from reactor.api.app import create_app
+from reactor.context import Context, Gate
+from reactor.db import agents
+from reactor.db.dsn import open_dsn
+from reactor.db.migrate import check, migrate
+from reactor.db.pool import TRANSIENT, open_database
+from reactor.errors import SchemaMismatch
+from reactor.events import SlotFreed
+from reactor.loops.alarm import Alarm
+from reactor.loops.inflight import Inflight
+from reactor.loops.listener import Listener
+from reactor.loops.supervisor import Supervisor
+from reactor.loops.sweep import Sweep
+from reactor.loops.watcher import Watcher
+from reactor.observe import Observer, Seen, open_log
+from reactor.renderers.catalog import build
+from reactor.renderers.server import RenderServer
+from reactor.router import Router
+from reactor.routes import ROUTES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from uuid import UUID
+
+    from anyio.abc import TaskGroup
+
+    from reactor.db.pool import Database
+    from reactor.events import Event
+    from reactor.renderers.base import Renderer
+    from reactor.settings import Settings
+
+STREAM_SIZE = 10_000
+LAST_WORDS_S = 10.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that runs, wired together."""
+
+    context: Context
+    watcher: Watcher
+    sweep: Sweep
+    alarm: Alarm
+    router: Router
+
+
+async def run(settings: Settings, *, observe: Observer | None = None) -> int:
+    """Run until a signal; the answer is the exit code: 0, or 128 + signal after a second one."""
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tg:
+        hurry = anyio.Event()
+        code = [0]
+        tg.start_soon(watch_signals, stop, hurry, code)
+        async with running(settings, observe=observe) as context:
+            await stop.wait()
+            await drain(context, hurry)
+        tg.cancel_scope.cancel()
+    return code[0]
+
+
+async def watch_signals(stop: anyio.Event, hurry: anyio.Event, code: list[int]) -> None:
+    """The first signal asks for a drain, the second for an end."""
+    with anyio.open_signal_receiver(*SIGNALS) as signals:
+        async for number in signals:
+            if stop.is_set():
+                code[0] = 128 + number
+                hurry.set()
+            stop.set()
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    observe: Observer | None = None,
+    renderers: Mapping[str, Renderer] | None = None,
+    api: bool = True,
+) -> AsyncIterator[Context]:
+    """A whole reactor, running inside the block, for the daemon, the demo, tests and benchmarks.
+
+    `renderers` are added to those of the catalog, by name.
+    """
+    observe = observe or Observer(open_log(settings.log))
+    reactor_id = uuid4()
+    async with AsyncExitStack() as stack:
+        # Bind first: a taken port must not be found out after work was claimed.
+        sock = httpserver.bind(*settings.http_address, setting="REACTOR_HTTP") if api else None
+        if sock:
+            stack.callback(sock.close)
+        prepare_directories(settings)
+        dsn = await stack.enter_async_context(open_dsn(settings))
+        await bring_up_to_date(dsn, settings)
+        database = await stack.enter_async_context(open_database(dsn, name=f"reactor {reactor_id}"))
+        parts = await stack.enter_async_context(
+            wired(settings, database, observe, reactor_id, renderers or {})
+        )
+        tg = await stack.enter_async_context(anyio.create_task_group())
+        await start(parts, tg)
+        if sock:
+            await tg.start(httpserver.serve, create_app(parts.context), sock)
+            observe(Seen.SERVING, url=f"http://{settings.http}")
+        observe(Seen.REACTOR_STARTED, reactor_id=str(reactor_id), version=reactor.__version__)
+        try:
+            yield parts.context
+        finally:
+            await retire(parts.context)
+            tg.cancel_scope.cancel()
+    observe(Seen.REACTOR_STOPPED)
+
+
+@asynccontextmanager
+async def wired(
+    settings: Settings,
+    database: Database,
+    observe: Observer,
+    reactor_id: UUID,
+    renderers: Mapping[str, Renderer],
+) -> AsyncIterator[Parts]:
+    """Put the parts together; they know one another only by what they are handed here."""
+    outlet, inlet = anyio.create_memory_object_stream["Event"](STREAM_SIZE)
+    inflight = Inflight(settings, database, observe)
+
+    def send(event: Event) -> None:
+        try:
+            outlet.send_nowait(event)
+        except anyio.WouldBlock:
+            observe(Seen.STREAM_FULL, event=type(event).__name__)
+            sweep.nudge()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            pass  # the reactor is stopping; the table remembers
+
+    sweep = Sweep(
+        settings,
+        database,
+        observe,
+        reactor_id=reactor_id,
+        inflight=inflight,
+        send=send,
+        hearing=lambda: listener.healthy,
+    )
+    alarm = Alarm(lambda: send(SlotFreed()))
+    async with RenderServer(settings) as server:
+        supervisor = Supervisor(settings, database, observe, send, server)
+        watcher = Watcher(settings, database, observe, send)
+
+        def reread() -> None:
+            sweep.nudge()
+            watcher.nudge()
+
+        listener = Listener(
+            settings,
+            database,
+            observe,
+            reactor_id=reactor_id,
+            send=send,
+            reread=reread,
+            agent_ids=lambda: (reactor_id, supervisor.agent_id),
+        )
+        context = Context(
+            reactor_id=reactor_id,
+            settings=settings,
+            database=database,
+            observe=observe,
+            inflight=inflight,
+            renderers={**build(settings, server), **renderers},
+            supervisor=supervisor,
+            listener=listener,
+            send=send,
+            wake_in=alarm.set,
+            reread=reread,
+            gate=Gate(),
+        )
+        with outlet, inlet:
+            yield Parts(context, watcher, sweep, alarm, Router(ROUTES, context, inlet))
+
+
+async def start(parts: Parts, tg: TaskGroup) -> None:
+    """Start what handles events before what makes them."""
+    context = parts.context
+    await register(context)
+    await tg.start(parts.router.run)
+    await tg.start(context.inflight.run)
+    await tg.start(parts.alarm.run)
+    await tg.start(parts.sweep.run)
+    await tg.start(context.supervisor.run)
+    await tg.start(parts.watcher.run)
+    await tg.start(context.listener.run)
+
+
+async def drain(context: Context, hurry: anyio.Event) -> None:
+    """Claim no more, let renders finish, then give the rest back."""
+    context.gate.draining = True
+    context.observe(Seen.REACTOR_DRAINING, in_work=len(context.inflight.ids()))
+    await wait_idle(context, hurry, context.settings.grace_s)
+    for entry in context.inflight.entries():
+        if entry.holds_slot:
+            entry.stop("shutdown")
+    await wait_idle(context, anyio.Event(), LAST_WORDS_S)
+
+
+async def wait_idle(context: Context, hurry: anyio.Event, limit_s: float) -> None:
+    """Wait until nothing is in work, the time is up, or somebody is in a hurry."""
+    with anyio.move_on_after(limit_s):
+        async with anyio.create_task_group() as tg:
+
+            async def first(wait: Callable[[], Awaitable[None]]) -> None:
+                await wait()
+                tg.cancel_scope.cancel()
+
+            tg.start_soon(first, hurry.wait)
+            tg.start_soon(first, context.inflight.idle)
+
+
+async def register(context: Context) -> None:
+    """Say in the registry that this reactor is here, and what it can render."""
+    async with context.database.connection() as conn:
+        await agents.register_agent(
+            conn,
+            context.reactor_id,
+            name=context.settings.name,
+            kind="reactor",
+            status="running",
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            version=reactor.__version__,
+            url=f"http://{context.settings.http}",
+            capabilities={"renderers": sorted(context.renderers)},
+        )
+
+
+async def retire(context: Context) -> None:
+    """Say goodbye, if the database is there to hear it."""
+    try:
+        async with context.database.connection() as conn:
+            await agents.retire_agents(conn, [context.reactor_id])
+    except TRANSIENT:
+        pass
+
+
+async def bring_up_to_date(dsn: str, settings: Settings) -> None:
+    """Migrate at start unless told not to; then an old schema is refused."""
+    if settings.migrate:
+        await migrate(dsn)
+    elif todo := await check(dsn):
+        names = ", ".join(script.name for script in todo.scripts)
+        raise SchemaMismatch(f"the database lacks {names}; run `bin/reactor migrate`")
+
+
+def prepare_directories(settings: Settings) -> None:
+    """Make what is missing below the data directory."""
+    for directory in (
+        settings.renders_dir,
+        settings.library_dir,
+        settings.quarantine_dir,
+        settings.uploads_dir,
+    ):
+        directory.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,99 @@
+"""Jobs are due, or a slot is free: take as many as can be worked on, and not one more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import anyio
+
+from reactor.db import jobs
+from reactor.events import JobClaimed, JobPending
+from reactor.observe import Seen
+from reactor.storage.local import free_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reactor.context import Context
+    from reactor.db.jobs import Claim
+    from reactor.events import Event
+
+BATCH = 500
+UNROUTABLE_AT_ONCE = 50
+DISK_RECHECK_S = 10.0
+
+
+async def claim(events: Sequence[Event], context: Context) -> None:
+    """Claim until the slots or the jobs run out."""
+    hinted = sum(len(event.ids) for event in events if isinstance(event, JobPending))
+    taken = 0
+    while slots := free_slots(context):
+        if short_of_disk(context):
+            return
+        claims = await take(slots, context)
+        taken += len(claims)
+        if not claims:
+            break
+        await anyio.lowlevel.checkpoint()
+    # A single insert that was claimed is the common case, and has told everything.
+    if slots and (taken != hinted or not hinted):
+        await take_unroutable(context)
+
+
+async def take(slots: dict[str, int], context: Context) -> list[Claim]:
+    """One claim statement; what it took goes to dispatch."""
+    async with context.database.connection() as conn:
+        claims = await jobs.claim_next_jobs(
+            conn,
+            slots,
+            reactor_id=context.reactor_id,
+            token=uuid4(),
+            lease_s=context.settings.lease_s,
+        )
+    hand_over(claims, context)
+    return claims
+
+
+def hand_over(claims: Sequence[Claim], context: Context) -> None:
+    """Reserve the slots, then tell dispatch."""
+    if not claims:
+        return
+    by_renderer: dict[str, list[Claim]] = {}
+    for taken in claims:
+        by_renderer.setdefault(taken.renderer, []).append(taken)
+    for renderer, rows in by_renderer.items():
+        context.inflight.reserve(renderer, len(rows))
+        context.send(JobClaimed(renderer, tuple(row.id for row in rows), rows[0].token))
+    context.observe(Seen.JOBS_CLAIMED, count=len(claims))
+
+
+async def take_unroutable(context: Context) -> None:
+    """Take jobs for renderers nobody has, so that dispatch can say so; and see when the next is due."""
+    async with context.database.connection() as conn:
+        ahead = await jobs.look_ahead(conn, list(context.renderers))
+    if ahead.unroutable:
+        await take(dict.fromkeys(ahead.unroutable, UNROUTABLE_AT_ONCE), context)
+    if ahead.next_due_s is not None:
+        context.wake_in(ahead.next_due_s)
+
+
+def free_slots(context: Context) -> dict[str, int]:
+    """Per renderer, how many more jobs may be claimed now."""
+    if context.gate.draining:
+        return {}
+    free = {
+        name: min(BATCH, renderer.slots - context.inflight.used_slots(name))
+        for name, renderer in context.renderers.items()
+    }
+    return {name: slots for name, slots in free.items() if slots > 0}
+
+
+def short_of_disk(context: Context) -> bool:
+    """Whether another video might not fit; then nothing is claimed until there is room."""
+    free = free_bytes(context.settings.renders_dir)
+    if free >= context.settings.min_free_mb * 2**20:
+        return False
+    context.observe(Seen.CLAIM_HELD, reason="disk", free_mb=free // 2**20)
+    context.wake_in(DISK_RECHECK_S)
+    return True

@@ -1,0 +1,186 @@
+"""Get a finished file into the library exactly once, wherever a crash may fall.
+
+Verify; write down where it is meant to go; then, holding the job's row, move it without replacing
+anything and complete the job. Killed before the move, the file is still in the render directory;
+killed after it, the intention says where it went and by which hash to know it. Either way the next
+reactor goes on from there and nothing is rendered twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_process, to_thread
+
+from reactor.db import jobs, publications
+from reactor.errors import FailureClass, RenderFailed
+from reactor.media.naming import file_name, title_of
+from reactor.media.source import Rejected
+from reactor.media.verify import Expected, verify_file
+from reactor.models import Container
+from reactor.storage.local import place, quarantine, sha256_of, stage
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from reactor.context import Context
+    from reactor.media.verify import Verified
+    from reactor.models import Job, RenderSpec
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where the video is now, and whether this was the repair of an interrupted publication."""
+
+    path: Path
+    repaired: bool
+
+
+async def publish(job: Job, token: UUID, context: Context) -> Published | None:
+    """Finish a rendered job; None when its lease is gone. RenderFailed says what is wrong with the file."""
+    source = Path(job.output_path or "")
+    if artifact := await interrupted(job, context):
+        if await complete(job, token, artifact, None, context):
+            await remove(source, context)
+            return Published(Path(artifact["path"]), repaired=True)
+        return None
+    spec = job.spec()
+    thumbnail_part = context.settings.library_dir / f".job-{job.id}-a{job.attempt}.part"
+    verified = await verify(source, spec, job, thumbnail_part, context)
+    # A library on another file system is reached by a copy made beforehand, outside the transaction.
+    staged = await to_thread.run_sync(bring_near, source, context.settings.library_dir)
+    for version in count(1):
+        artifact = describe(job, spec, verified, version, context)
+        if await taken(artifact, job, context):
+            continue
+        try:
+            done = await complete(job, token, artifact, staged, context)
+        except FileExistsError:
+            async with context.database.connection() as conn:
+                await publications.withdraw_intention(conn, job.id, artifact["path"])
+            continue
+        if not done:
+            return None
+        thumbnail_part.replace(artifact["thumbnail_path"])
+        await remove(source, context)
+        return Published(Path(artifact["path"]), repaired=False)
+    return None
+
+
+async def interrupted(job: Job, context: Context) -> dict[str, Any] | None:
+    """The artifact of a publication whose file had been moved when somebody was killed."""
+    async with context.database.connection() as conn:
+        artifact = await publications.find_intention(conn, job.id)
+    if artifact is None:
+        return None
+    path = Path(artifact["path"])
+    try:
+        there = await to_thread.run_sync(sha256_of, path) == artifact["sha256"]
+    except OSError:
+        return None
+    return artifact if there else None
+
+
+async def verify(
+    source: Path, spec: RenderSpec, job: Job, thumbnail_part: Path, context: Context
+) -> Verified:
+    """Judge the file in a process of its own, because a hostile one can crash a decoder."""
+    width, height = spec.size
+    expected = Expected(
+        container=spec.container,
+        width=width,
+        height=height,
+        duration_s=ordered_number(spec, "duration_s"),
+        fps=ordered_number(spec, "fps"),
+        frames=job.frames,
+    )
+    judge = partial(verify_file, source, expected, thumbnail_part=thumbnail_part)
+    try:
+        verdict = await to_process.run_sync(judge, cancellable=True)
+    except anyio.BrokenWorkerProcess:
+        verdict = Rejected(f"{source.name} crashed the decoder")
+    if isinstance(verdict, Rejected):
+        if source.exists():
+            await to_thread.run_sync(
+                quarantine, source, context.settings.quarantine_dir, verdict.reason
+            )
+        raise RenderFailed(FailureClass.BAD_OUTPUT, verdict.reason)
+    return verdict
+
+
+def ordered_number(spec: RenderSpec, prop: str) -> float | None:
+    """What the order says, if it says it; a still has neither length nor rate."""
+    value = spec.props.get(prop)
+    if spec.container is Container.JPG or isinstance(value, bool):
+        return None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def describe(
+    job: Job, spec: RenderSpec, verified: Verified, version: int, context: Context
+) -> dict[str, Any]:
+    """The artifact as its row: where it is to go and what it is."""
+    title = title_of(
+        audio_name=job.audio_name,
+        title=spec.props.get("title"),
+        template_id=job.template_id,
+        niche=job.niche,
+    )
+    name = file_name(
+        title,
+        created=job.created_at.date(),
+        quality=spec.quality.value,
+        version=version,
+        extension=spec.container.value,
+    )
+    path = context.settings.library_dir / name
+    return {
+        "path": str(path),
+        "thumbnail_path": str(path.with_suffix(".thumb.jpg")),
+        "sha256": verified.sha256,
+        "size_bytes": verified.size_bytes,
+        "duration_s": verified.duration_s,
+        "width": verified.width,
+        "height": verified.height,
+        "fps": verified.fps,
+    }
+
+
+async def taken(artifact: dict[str, Any], job: Job, context: Context) -> bool:
+    """Reserve the name in the database; True when it is another job's or a file is there already."""
+    if await anyio.Path(artifact["path"]).exists():
+        return True
+    async with context.database.connection() as conn:
+        return not await publications.intend_publication(conn, job.id, artifact)
+
+
+async def complete(
+    job: Job, token: UUID, artifact: dict[str, Any], source: Path | None, context: Context
+) -> bool:
+    """Move the file while holding the row, so that a lease lost in this moment moves nothing."""
+    async with context.database.transaction() as conn:
+        if not await jobs.lock_for_publishing(conn, job.id, token):
+            return False
+        if source is not None:
+            await to_thread.run_sync(place, source, Path(artifact["path"]))
+        await publications.confirm_publication(conn, job.id, artifact["path"])
+        row = {**artifact, "output_path": artifact["path"]}
+        return await jobs.complete_job(conn, job.id, token, row)
+
+
+def bring_near(source: Path, directory: Path) -> Path:
+    """The file itself, or a copy of it on the directory's file system."""
+    if source.stat().st_dev == directory.stat().st_dev:
+        return source
+    return stage(source, directory)
+
+
+async def remove(source: Path, context: Context) -> None:
+    """Clear what a copy left in the render directory."""
+    if source.parent == context.settings.renders_dir:
+        await anyio.Path(source).unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""Which event goes to which handlers: the page to read first.
+
+An event without a row of handlers is announced for people and pages only.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from reactor import events
+from reactor.handlers.adopt import adopt
+from reactor.handlers.alert import alert
+from reactor.handlers.claim import claim
+from reactor.handlers.control import control
+from reactor.handlers.dispatch import dispatch
+from reactor.handlers.postprocess import postprocess
+from reactor.handlers.stop import stop
+from reactor.router import Each, Gathered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reactor.router import Lane
+
+CLAIM = Gathered(claim)
+DISPATCH = Each(dispatch, limit=10_000)  # the slots are the limit
+POSTPROCESS = Each(postprocess, limit=2)
+ALERT = Each(alert)
+
+ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
+    {
+        events.JobPending: (CLAIM,),
+        events.SlotFreed: (CLAIM,),
+        events.FarmResumed: (CLAIM,),
+        events.FarmFlushed: (CLAIM,),
+        events.JobClaimed: (DISPATCH,),
+        events.OutputSeen: (Each(adopt),),
+        events.OutputReady: (POSTPROCESS,),
+        events.JobRendered: (POSTPROCESS,),
+        events.JobFailed: (ALERT,),
+        events.RendererDown: (ALERT,),
+        events.RendererUp: (ALERT, CLAIM),
+        events.JobCancelled: (Each(stop),),
+        events.Control: (Each(control),),
+        events.JobProcessing: (),
+        events.JobProgress: (),
+        events.JobComplete: (),
+        events.FarmPaused: (),
+    }
+)

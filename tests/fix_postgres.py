@@ -1,0 +1,76 @@
+"""A real PostgreSQL for the session, and a fresh migrated database for every test that asks for one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pytest_postgresql import factories
+
+from reactor.db.embedded import ensure
+from reactor.db.migrate import migrate
+from reactor.db.pool import Database, open_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    import psycopg
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """psycopg speaks asyncio only."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[SimpleNamespace]:
+    """The embedded server, in the version of REACTOR_TEST_POSTGRES (18)."""
+    directory = Path(tempfile.mkdtemp(prefix="reactor-tests-"))
+    # As root, Postgres runs under a user of its own, which has to get in.
+    directory.chmod(0o755)
+    version = int(os.environ.get("REACTOR_TEST_POSTGRES", "18"))
+    try:
+        with ensure(directory, version=version, durable=False) as embedded:
+            where = conninfo_to_dict(embedded.dsn)
+            yield SimpleNamespace(
+                host=where["host"],
+                port=where["port"],
+                user=where["user"],
+                password=None,
+                options="",
+                maintenance_dbname="postgres",
+                template_dbname=None,
+            )
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def load_schema(**where: Any) -> None:
+    """Migrate the template that every test's database is cloned from."""
+    anyio.run(migrate, make_conninfo(**{k: v for k, v in where.items() if v is not None}))
+
+
+migrated = factories.postgresql_noproc(dbname="reactor", load=[load_schema], depends_on="server")
+postgresql = factories.postgresql("migrated")
+
+
+@pytest.fixture
+def dsn(postgresql: psycopg.Connection[Any]) -> str:
+    """A fresh, migrated database."""
+    info = postgresql.info
+    return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname)
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """The same, opened."""
+    async with open_database(dsn, name="test") as opened:
+        yield opened
