@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -160,7 +160,7 @@ async def wired(
         hearing=lambda: listener.healthy,
     )
     alarm = Alarm(lambda: send(SlotFreed()))
-    async with RenderServer(settings) as server:
+    async with aclosing(RenderServer(settings)) as server:
         supervisor = Supervisor(settings, database, observe, send, server)
         watcher = Watcher(settings, database, observe, send)
 

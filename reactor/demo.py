@@ -10,6 +10,7 @@ import random
 import socket
 import struct
 import wave
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -110,9 +111,12 @@ async def run(settings: Settings, *, keep: bool) -> int:
     """Render everything; 0 when all twelve files are there."""
     console = Console()
     settings = on_free_ports(settings)
-    observe = Observer(open_log("json", to=settings.data / "demo.log"))
+    settings.data.mkdir(parents=True, exist_ok=True)
     console.print("Starting PostgreSQL, the reactor and its renderer …")
-    async with running(settings, observe=observe) as context:
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context((settings.data / "demo.log").open("a", encoding="utf-8", buffering=1))
+        observe = Observer(open_log("json", log))
+        context = await stack.enter_async_context(running(settings, observe=observe))
         assets = await anyio.to_thread.run_sync(draw_assets, settings.uploads_dir)
         ids = await insert(context, assets)
         console.print(

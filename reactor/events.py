@@ -197,4 +197,7 @@ def parse_command(payload: str, pid: int) -> Control:
     verb, job, reason = found.group("verb", "job", "reason")
     if (verb in WITH_JOB) != (job is not None) or (reason and verb != "cancel"):
         raise Unreadable("command")
+    # A reason is shown to people: no terminal escapes, no reversed text, nothing UTF-8 cannot hold.
+    if reason and not reason.isprintable():
+        raise Unreadable("command")
     return Control(verb, JobId(int(job)) if job else None, reason, pid)

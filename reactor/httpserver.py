@@ -37,7 +37,8 @@ SAME_SITE = ("same-origin", "none")
 def bind(host: str, port: int, *, setting: str) -> socket.socket:
     """A listening socket; BadConfiguration in one line when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY only on sockets that say they are TCP; without it answers take 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
@@ -158,9 +159,13 @@ class LocalOnly:
 
     def check(self, scope: Scope) -> None:
         """Raise Refusal unless the request comes from this machine's own pages or tools."""
-        headers = {name.decode("latin-1").lower(): v.decode("latin-1") for name, v in scope["headers"]}
+        headers = {
+            name.decode("latin-1").lower(): v.decode("latin-1") for name, v in scope["headers"]
+        }
         if not self.is_ours(headers.get("host", "")):
-            raise Refusal(421, "Host: only this machine's own names are served here (127.0.0.1, localhost)")
+            raise Refusal(
+                421, "Host: only this machine's own names are served here (127.0.0.1, localhost)"
+            )
         websocket = scope["type"] == "websocket"
         if websocket or scope["method"] not in SAFE_METHODS:
             self.check_origin(headers)

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    from typing import TextIO
 
     from structlog.typing import FilteringBoundLogger
 
@@ -173,20 +173,16 @@ class Observer:
             self.unsubscribe(note)
 
 
-def open_log(style: str, *, to: Path | None = None) -> FilteringBoundLogger:
-    """A logger: `json` one object a line, `console` for people, `auto` by the terminal; to standard error
-    or to the end of a file."""
-    readable = style == "console" or (style == "auto" and sys.stderr.isatty())
-    if to is not None:
-        to.parent.mkdir(parents=True, exist_ok=True)
-    stream = sys.stderr if to is None else to.open("a", encoding="utf-8", buffering=1)
+def open_log(style: str, stream: TextIO = sys.stderr) -> FilteringBoundLogger:
+    """A logger: `json` one object a line, `console` for people, `auto` by whether it is a terminal."""
+    readable = style == "console" or (style == "auto" and stream.isatty())
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     processors.append(
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
         if readable
         else structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
     )

@@ -21,6 +21,7 @@ from reactor.db import jobs, publications
 from reactor.errors import FailureClass, RenderFailed
 from reactor.media.naming import file_name, title_of
 from reactor.media.source import Rejected
+from reactor.media.thumbnail import make_thumbnail
 from reactor.media.verify import Expected, verify_file
 from reactor.models import Container
 from reactor.storage.local import place, quarantine, sha256_of, stage
@@ -44,13 +45,14 @@ class Published:
 async def publish(job: Job, token: UUID, context: Context) -> Published | None:
     """Finish a rendered job; None when its lease is gone. RenderFailed says what is wrong with the file."""
     source = Path(job.output_path or "")
+    thumbnail_part = context.settings.library_dir / f".job-{job.id}-a{job.attempt}.part"
     if artifact := await interrupted(job, context):
-        if await complete(job, token, artifact, None, context):
+        await mend_thumbnail(artifact, thumbnail_part)
+        if await complete(job, token, artifact, None, thumbnail_part, context):
             await remove(source, context)
             return Published(Path(artifact["path"]), repaired=True)
         return None
     spec = job.spec()
-    thumbnail_part = context.settings.library_dir / f".job-{job.id}-a{job.attempt}.part"
     verified = await verify(source, spec, job, thumbnail_part, context)
     # A library on another file system is reached by a copy made beforehand, outside the transaction.
     staged = await to_thread.run_sync(bring_near, source, context.settings.library_dir)
@@ -59,14 +61,13 @@ async def publish(job: Job, token: UUID, context: Context) -> Published | None:
         if await taken(artifact, job, context):
             continue
         try:
-            done = await complete(job, token, artifact, staged, context)
+            done = await complete(job, token, artifact, staged, thumbnail_part, context)
         except FileExistsError:
             async with context.database.connection() as conn:
                 await publications.withdraw_intention(conn, job.id, artifact["path"])
             continue
         if not done:
             return None
-        thumbnail_part.replace(artifact["thumbnail_path"])
         await remove(source, context)
         return Published(Path(artifact["path"]), repaired=False)
     return None
@@ -159,15 +160,32 @@ async def taken(artifact: dict[str, Any], job: Job, context: Context) -> bool:
         return not await publications.intend_publication(conn, job.id, artifact)
 
 
+async def mend_thumbnail(artifact: dict[str, Any], thumbnail_part: Path) -> None:
+    """The thumbnail may have been lost with whoever was killed; the video is there to make another."""
+    if not thumbnail_part.exists() and not Path(artifact["thumbnail_path"]).exists():
+        await to_process.run_sync(make_thumbnail, Path(artifact["path"]), thumbnail_part)
+
+
 async def complete(
-    job: Job, token: UUID, artifact: dict[str, Any], source: Path | None, context: Context
+    job: Job,
+    token: UUID,
+    artifact: dict[str, Any],
+    source: Path | None,
+    thumbnail_part: Path,
+    context: Context,
 ) -> bool:
-    """Move the file while holding the row, so that a lease lost in this moment moves nothing."""
+    """Move the files while holding the row, so that a lease lost in this moment moves nothing.
+
+    `source` is None when the video is in its place already.
+    """
     async with context.database.transaction() as conn:
         if not await jobs.lock_for_publishing(conn, job.id, token):
             return False
         if source is not None:
             await to_thread.run_sync(place, source, Path(artifact["path"]))
+        # The name is ours alone by now, and so is its thumbnail's.
+        if thumbnail_part.exists():
+            thumbnail_part.replace(artifact["thumbnail_path"])
         await publications.confirm_publication(conn, job.id, artifact["path"])
         row = {**artifact, "output_path": artifact["path"]}
         return await jobs.complete_job(conn, job.id, token, row)

@@ -39,13 +39,14 @@ BEGIN
             outcome := format('job %s is %s; only a failed job can be retried', job, was.status);
         END IF;
     ELSIF verb = 'cancel' THEN
-        IF was.status = 'pending' OR (was.status = 'processing' AND was.stage <> 'publishing') THEN
+        IF was.status = 'pending' OR (was.status = 'processing' AND was.stage IS DISTINCT FROM 'publishing') THEN
             UPDATE public.actp_gen_jobs
                SET status = 'cancelled', stage = NULL, claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL,
                    completed_at = now(), error_class = 'cancelled', error_message = coalesce(obey.reason, 'cancelled by ' || given_by)
              WHERE id = job;
             UPDATE reactor.attempts SET ended_at = now(), outcome = 'cancelled', will_retry = false
              WHERE job_id = job AND ended_at IS NULL;
+            DELETE FROM reactor.progress WHERE job_id = job;
             outcome := format('job %s is cancelled', job);
         ELSIF was.status = 'processing' THEN
             outcome := format('job %s is being published; it is too late to cancel it', job);
@@ -75,6 +76,9 @@ SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT reactor.obey('cancel
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reactor FROM PUBLIC;
 
 DO $$
+DECLARE
+    -- A table that was there before may number its rows by a sequence of its own.
+    numbering text := pg_get_serial_sequence('public.actp_gen_jobs', 'id');
 BEGIN
     IF to_regrole('reactor_operator') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA reactor TO reactor_operator;
@@ -85,11 +89,17 @@ BEGIN
     END IF;
     IF to_regrole('reactor_producer') IS NOT NULL THEN
         GRANT INSERT ON public.actp_gen_jobs TO reactor_producer;
+        IF numbering IS NOT NULL THEN
+            EXECUTE format('GRANT USAGE ON SEQUENCE %s TO reactor_producer', numbering);
+        END IF;
     END IF;
     IF to_regrole('reactor_daemon') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA reactor TO reactor_daemon;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA reactor TO reactor_daemon;
         GRANT SELECT, INSERT, UPDATE, DELETE ON public.actp_gen_jobs, public.actp_agent_registry TO reactor_daemon;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA reactor TO reactor_daemon;
+        IF numbering IS NOT NULL THEN
+            EXECUTE format('GRANT USAGE ON SEQUENCE %s TO reactor_daemon', numbering);
+        END IF;
     END IF;
 END $$;

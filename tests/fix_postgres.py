@@ -55,10 +55,11 @@ def server() -> Iterator[SimpleNamespace]:
 
 def load_schema(**where: Any) -> None:
     """Migrate the template that every test's database is cloned from."""
-    anyio.run(migrate, make_conninfo(**{k: v for k, v in where.items() if v is not None}))
+    names = ("host", "port", "user", "dbname")
+    anyio.run(migrate, make_conninfo(**{name: where[name] for name in names}))
 
 
-migrated = factories.postgresql_noproc(dbname="reactor", load=[load_schema], depends_on="server")
+migrated = factories.postgresql_noproc(dbname="reactor_test", load=[load_schema], depends_on="server")
 postgresql = factories.postgresql("migrated")
 
 

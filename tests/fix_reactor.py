@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from PIL import Image
 from reactor.daemon import running
 from reactor.db.pool import Database, open_database
 from reactor.errors import RenderFailed
-from reactor.observe import Observer, open_log
+from reactor.observe import Observer, Seen, open_log
 from reactor.renderers.base import Progress, Rendered
 from reactor.settings import Settings, load
 
@@ -30,9 +31,27 @@ LOOK_S = 0.02
 
 
 @pytest.fixture
-def observer(data: Path) -> Observer:
-    """Observations of this test, also in a file below its data directory."""
-    return Observer(open_log("json", to=data / "log.jsonl"))
+def observer() -> Observer:
+    """Observations of this test; pytest shows the log of a failed one."""
+    return Observer(open_log("json", sys.stderr))
+
+
+@asynccontextmanager
+async def seeing(observer: Observer, seen: Seen, **facts: Any) -> AsyncIterator[None]:
+    """What happens within the block leads to this observation, during it or soon after."""
+    happened = anyio.Event()
+
+    def note(what: Seen, said: dict[str, Any]) -> None:
+        if what is seen and facts.items() <= said.items():
+            happened.set()
+
+    observer.subscribe(note)
+    try:
+        yield
+        with anyio.fail_after(PATIENCE_S):
+            await happened.wait()
+    finally:
+        observer.unsubscribe(note)
 
 
 @pytest.fixture

@@ -56,11 +56,12 @@ async def work(job_id: JobId, token: UUID, renderer: str, context: Context) -> N
             context.inflight.unreserve(renderer, 1)
             if context.gate.draining:
                 entry.stop("shutdown")
-            await attempt(entry, context)
+            with entry.scope:
+                await attempt(entry, context)
+            if entry.scope.cancelled_caught:
+                await give_up(entry, context)
     finally:
         context.send(SlotFreed())
-    if entry.scope.cancelled_caught:
-        await give_up(entry, context)
 
 
 async def attempt(entry: Entry, context: Context) -> None:
@@ -82,7 +83,7 @@ async def attempt(entry: Entry, context: Context) -> None:
     took_s = anyio.current_time() - began
     context.observe.metrics.stage_seconds.labels("rendering").observe(took_s)
     context.observe(Seen.RENDER_ENDED, job_id=job.id, attempt=job.attempt, took_s=round(took_s, 3))
-    await persist(
+    marked = await persist(
         context,
         lambda conn: jobs.mark_rendered(
             conn,
@@ -93,6 +94,8 @@ async def attempt(entry: Entry, context: Context) -> None:
             frames=rendered.frames,
         ),
     )
+    if marked:
+        context.inflight.expect(job.id, entry.token)
 
 
 async def render(job: Job, entry: Entry, context: Context) -> Rendered:

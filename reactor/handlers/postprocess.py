@@ -45,10 +45,12 @@ async def finish(job_id: JobId, context: Context) -> None:
         context, lambda conn: jobs.begin_publishing(conn, job_id, context.reactor_id)
     )
     if job is None or job.claim_token is None:
+        context.inflight.arrived(job_id)
         return
     entry = Entry(job.id, job.claim_token, job.attempt, job.renderer, holds_slot=False)
     began = anyio.current_time()
-    with context.inflight.working(entry):
+    with context.inflight.working(entry), entry.scope:
+        context.inflight.arrived(job_id)
         try:
             published = await publish_patiently(job, entry, context)
         except RenderFailed as failed:

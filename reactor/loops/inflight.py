@@ -61,16 +61,16 @@ class Inflight:
         self._observe = observe
         self._entries: dict[JobId, Entry] = {}
         self._reserved: dict[str, int] = {}
+        self._expected: dict[JobId, UUID] = {}
         self._changed = anyio.Event()
 
     @contextmanager
     def working(self, entry: Entry) -> Iterator[Entry]:
-        """Hold the entry while its work runs, under its cancel scope."""
+        """Hold the entry, and so its lease, while its work runs."""
         self._entries[entry.job_id] = entry
         self._change()
         try:
-            with entry.scope:
-                yield entry
+            yield entry
         finally:
             if self._entries.get(entry.job_id) is entry:
                 del self._entries[entry.job_id]
@@ -83,6 +83,15 @@ class Inflight:
     def unreserve(self, renderer: str, count: int) -> None:
         """That work has begun, or will not."""
         self._reserved[renderer] -= count
+        self._change()
+
+    def expect(self, job_id: JobId, token: UUID) -> None:
+        """The job is rendered here, and its publication is to follow; its lease is kept until then."""
+        self._expected[job_id] = token
+
+    def arrived(self, job_id: JobId) -> None:
+        """Its publication has ended, or somebody else has it."""
+        self._expected.pop(job_id, None)
         self._change()
 
     def used_slots(self, renderer: str) -> int:
@@ -100,7 +109,7 @@ class Inflight:
 
     def held(self) -> dict[JobId, UUID]:
         """Every lease held here."""
-        return {entry.job_id: entry.token for entry in self._entries.values()}
+        return self._expected | {entry.job_id: entry.token for entry in self._entries.values()}
 
     def get(self, job_id: JobId) -> Entry | None:
         """The work on one job, if it runs here."""
@@ -118,7 +127,7 @@ class Inflight:
 
     async def idle(self) -> None:
         """Wait until nothing is in work."""
-        while self._entries or any(self._reserved.values()):
+        while self._entries or self._expected or any(self._reserved.values()):
             await self._changed.wait()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -136,8 +145,11 @@ class Inflight:
         async with self._database.connection() as conn:
             kept = await jobs.renew_leases(conn, held, lease_s=self._settings.lease_s)
         for job_id, token in held.items():
+            if job_id in kept:
+                continue
             entry = self._entries.get(job_id)
-            if job_id not in kept and entry and entry.token == token:
+            self._expected.pop(job_id, None)
+            if entry and entry.token == token:
                 self._observe(Seen.LEASE_LOST, job_id=job_id, attempt=entry.attempt)
                 entry.stop("lease lost")
 

@@ -90,7 +90,7 @@ class Sweep:
                 lease_s=self._settings.lease_s,
             )
             outputs += await jobs.find_unfinished_outputs(
-                conn, ours=ours, reactor_id=self._reactor_id
+                conn, ours=self._inflight.ids(), reactor_id=self._reactor_id
             )
             stopped = await jobs.find_stopped_jobs(conn, held) if held else []
         for job_id, status in lost:

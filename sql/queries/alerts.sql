@@ -6,11 +6,12 @@ ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING
 RETURNING id;
 
 -- name: raise_job_alerts
--- Jobs that failed for good, one alert each.
+-- Jobs that failed for good, one alert each. The lock keeps a retry from slipping in between.
 INSERT INTO reactor.alerts (kind, subject, message)
 SELECT 'job_failed', id::text, format('job %%s failed (%%s): %%s', id, coalesce(error_class, 'unknown'), coalesce(error_message, ''))
   FROM public.actp_gen_jobs
  WHERE id = ANY (%(ids)s::bigint[]) AND status = 'failed'
+   FOR SHARE
 ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
 
 -- name: resolve_alert

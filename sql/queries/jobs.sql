@@ -61,7 +61,9 @@ WITH job AS (
     SELECT id, attempt, renderer, claimed_by FROM job
     ON CONFLICT (job_id, attempt) DO NOTHING
 )
-SELECT * FROM job;
+SELECT id, niche, platform, template_id, renderer, format, quality, container, params, audio_name, audio_path,
+       status, stage, attempt, retry_count, max_attempts, claim_token, created_at, render_started_at, output_path
+  FROM job;
 
 -- name: mark_rendered
 -- The renderer says its file is there; from here on only the file counts.
@@ -95,7 +97,9 @@ RETURNING id;
 UPDATE public.actp_gen_jobs AS job
    SET stage = 'publishing'
  WHERE id = %(id)s AND claimed_by = %(reactor_id)s AND status = 'processing' AND stage = 'rendered'
-RETURNING *, (SELECT frames FROM reactor.attempts a WHERE a.job_id = job.id AND a.attempt = job.attempt) AS frames;
+RETURNING id, niche, platform, template_id, renderer, format, quality, container, params, audio_name, audio_path,
+       status, stage, attempt, retry_count, max_attempts, claim_token, created_at, render_started_at, output_path,
+       (SELECT frames FROM reactor.attempts a WHERE a.job_id = job.id AND a.attempt = job.attempt) AS frames;
 
 -- name: lock_for_publishing
 -- Hold the row while the file is moved, so that nobody can take the job in between.
