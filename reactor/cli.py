@@ -37,7 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def main() -> None:
     """Run a command; expected errors end it in one line."""
     try:
-        app()
+        app(prog_name="bin/reactor")
     except ReactorError as wrong:
         print(f"reactor: {wrong}", file=sys.stderr)  # noqa: T201
         sys.exit(wrong.exit_code)
@@ -170,6 +170,19 @@ def read_props(text: str) -> dict[str, Any]:
     if not isinstance(props, dict):
         raise typer.BadParameter("must be a JSON object", param_hint="--params")
     return props
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what the farm is doing."""
+    from reactor import status as report
+    from reactor.api.readings import read
+
+    reading = with_database(read)
+    if as_json:
+        typer.echo(report.as_json(reading))
+    else:
+        report.show(reading)
 
 
 @app.command()

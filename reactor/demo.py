@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from PIL import Image, ImageDraw, ImageFilter
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 QUALITY = "720p"
 SECONDS = 4
 LOOK_S = 0.2
+PLAIN_WIDTH = 180
 SAMPLE_RATE = 44_100
 FORMATS = {"youtube": "full_16_9", "tiktok": "short_9_16", "threads": "clip_1_1"}
 # Niche, platform, template, title, subtitle: the list of the brief's item 31.
@@ -110,11 +112,15 @@ SCRIPT = (
 async def run(settings: Settings, *, keep: bool) -> int:
     """Render everything; 0 when all twelve files are there."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
     settings = on_free_ports(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     console.print("Starting PostgreSQL, the reactor and its renderer …")
     async with AsyncExitStack() as stack:
-        log = stack.enter_context((settings.data / "demo.log").open("a", encoding="utf-8", buffering=1))
+        log = stack.enter_context(
+            (settings.data / "demo.log").open("a", encoding="utf-8", buffering=1)
+        )
         observe = Observer(open_log("json", log))
         context = await stack.enter_async_context(running(settings, observe=observe))
         assets = await anyio.to_thread.run_sync(draw_assets, settings.uploads_dir)
@@ -240,15 +246,18 @@ def summary(rows: Sequence[dict[str, Any]]) -> Table:
     """What came of it."""
     table = Table(title="Twelve rows, twelve videos", title_justify="left")
     for heading in ("job", "niche/platform", "file", "thumbnail", "size", "seconds"):
+        number = heading in ("job", "size", "seconds")
         table.add_column(
-            heading, justify="right" if heading in ("job", "size", "seconds") else "left"
+            heading, justify="right" if number else "left", overflow="fold", no_wrap=number
         )
     for row in rows:
         done = row["status"] == "complete"
         table.add_row(
             str(row["id"]),
             f"{row['niche']}/{row['platform']}",
-            base(row["output_path"]) if done else f"{row['status']}: {row['error_message']}",
+            base(row["output_path"])
+            if done
+            else escape(f"{row['status']}: {row['error_message']}"),
             base(row["thumbnail_path"]) if done else "",
             f"{row['file_size_bytes'] / 1e6:.1f} MB" if done else "",
             f"{row['seconds']:.1f}" if done else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from reactor.db.embedded import EmbeddedPostgres
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -38,7 +41,7 @@ def server() -> Iterator[SimpleNamespace]:
     directory.chmod(0o755)
     version = int(os.environ.get("REACTOR_TEST_POSTGRES", "18"))
     try:
-        with ensure(directory, version=version, durable=False) as embedded:
+        with closing_for_good(ensure(directory, version=version, durable=False)) as embedded:
             where = conninfo_to_dict(embedded.dsn)
             yield SimpleNamespace(
                 host=where["host"],
@@ -53,13 +56,24 @@ def server() -> Iterator[SimpleNamespace]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextmanager
+def closing_for_good(embedded: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """Wait until the server is gone, because its files are removed next."""
+    try:
+        yield embedded
+    finally:
+        embedded.close(wait_s=30)
+
+
 def load_schema(**where: Any) -> None:
     """Migrate the template that every test's database is cloned from."""
     names = ("host", "port", "user", "dbname")
     anyio.run(migrate, make_conninfo(**{name: where[name] for name in names}))
 
 
-migrated = factories.postgresql_noproc(dbname="reactor_test", load=[load_schema], depends_on="server")
+migrated = factories.postgresql_noproc(
+    dbname="reactor_test", load=[load_schema], depends_on="server"
+)
 postgresql = factories.postgresql("migrated")
 
 

@@ -60,7 +60,10 @@ def prepare(data: Path, *, version: int, durable: bool) -> Cluster:
     runs_as = account()
     try:
         data = data.expanduser().resolve()
-        refuse_unreachable(data, runs_as)
+        if data.exists() and not data.is_dir():
+            raise NotADirectoryError(0, "is not a directory", str(data))
+        if os.geteuid() == 0:
+            refuse_unreachable(data, runs_as)
         make_directory(data)
         cluster = Cluster(data, version, durable, runs_as)
         refuse_foreign(cluster)

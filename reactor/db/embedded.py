@@ -72,11 +72,14 @@ class EmbeddedPostgres:
         self.pgdata = cluster.pgdata
         self._users = users
 
-    def close(self) -> None:
-        """Stop using the server; without users it stops a moment later."""
+    def close(self, *, wait_s: float = 0.0) -> None:
+        """Stop using the server. Without users it ends a moment later; `wait_s` waits for that."""
         if self._users >= 0:
             os.close(self._users)
             self._users = -1
+        deadline = time.monotonic() + wait_s
+        while keeper.postmaster(str(self.pgdata)) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
 
     def __enter__(self) -> Self:
         return self

@@ -73,23 +73,26 @@ def keep(users_path: str, lock_path: str, pgdata: str, *, log: str, grace_s: flo
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: bound(log))
     signal.setitimer(signal.ITIMER_REAL, LOG_CHECK_S, LOG_CHECK_S)
-    wait_for_the_last(users, grace_s)
+    last_seen = wait_for_the_last(users, pgdata, grace_s)
     if same_file(users, users_path):
         stop(pgdata)
+    elif last_seen:
+        stop_without_data(last_seen, pgdata)
     # In this order: who gets the users' lock next must find no keeper.
     os.close(lock)
     os.close(users)
 
 
-def wait_for_the_last(users: int, grace_s: float) -> None:
-    """Return with the exclusive lock once nobody has come for `grace_s` after the last one left."""
+def wait_for_the_last(users: int, pgdata: str, grace_s: float) -> int | None:
+    """Hold the exclusive lock once nobody has come for `grace_s`; the server's pid before that."""
     while True:
         fcntl.flock(users, fcntl.LOCK_EX)
+        last_seen = postmaster(pgdata)
         fcntl.flock(users, fcntl.LOCK_UN)
         time.sleep(grace_s)
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return last_seen
 
 
 def same_file(opened: int, path: str) -> bool:
@@ -111,6 +114,13 @@ def stop(pgdata: str) -> None:
         deadline = time.monotonic() + patience_s
         while postmaster(pgdata) == pid and time.monotonic() < deadline:
             time.sleep(POLL_S)
+
+
+def stop_without_data(pid: int, pgdata: str) -> None:
+    """Stop a server whose data were deleted; by itself it would notice within a minute."""
+    with contextlib.suppress(OSError):
+        if os.readlink(f"/proc/{pid}/cwd") == f"{pgdata} (deleted)":  # noqa: PTH115
+            os.kill(pid, signal.SIGQUIT)
 
 
 def postmaster(pgdata: str) -> int | None:

@@ -42,11 +42,15 @@ REMEMBER = """
 INSERT INTO reactor.migrations (name, checksum) VALUES (%s, %s)
 ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()
 """
-# Present and enabled: a trigger somebody dropped or switched off is put back at the next start.
+# Present and firing: a trigger somebody dropped or switched off is put back at the next start, also
+# when the job table is not the one it was (renamed away and made anew).
 TRIGGERS = """
-SELECT count(*) FROM pg_trigger
- WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = ANY (%s)
+SELECT count(*)
+  FROM unnest(%s::text[], %s::text[]) AS wanted (name, of_table)
+  JOIN pg_trigger ON tgname = wanted.name AND tgrelid = to_regclass(wanted.of_table)
+ WHERE tgenabled IN ('O', 'A')
 """
+TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER (\w+) AFTER [\w ]+? ON ([\w.]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ async def migrate(dsn: str, *, reapply: bool = False) -> list[str]:
         if not reapply and not await plan(conn):
             return []
         await take_lock(conn)
-        await conn.execute(BOOKKEEPING)
+        await prepare_bookkeeping(conn)
         todo = await plan(conn)
         scripts = [*todo.migrations, *(reappliable() if reapply or todo else ())]
         for script in scripts:
@@ -157,15 +161,26 @@ async def read_applied(conn: AsyncConnection) -> Mapping[str, str]:
         )
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return {}
+    except psycopg.errors.InsufficientPrivilege as refused:
+        raise not_allowed("reactor.migrations", refused) from None
     return dict(await cursor.fetchall())
 
 
 async def triggers_present(conn: AsyncConnection) -> bool:
     """Whether every trigger of `triggers.sql` is there and switched on."""
-    wanted = re.findall(r"CREATE OR REPLACE TRIGGER (\w+)", reappliable()[0].text)
-    cursor = await conn.execute(TRIGGERS, (wanted,))
+    wanted = TRIGGER.findall(reappliable()[0].text)
+    names, tables = map(list, zip(*wanted, strict=True))
+    cursor = await conn.execute(TRIGGERS, (names, tables))
     row = await cursor.fetchone()
     return row is not None and row[0] == len(wanted)
+
+
+async def prepare_bookkeeping(conn: AsyncConnection) -> None:
+    """Have a place to write down what was applied."""
+    try:
+        await conn.execute(BOOKKEEPING)
+    except psycopg.errors.InsufficientPrivilege as refused:
+        raise not_allowed("schema reactor", refused) from None
 
 
 async def apply(conn: AsyncConnection, script: Script) -> None:
@@ -175,15 +190,20 @@ async def apply(conn: AsyncConnection, script: Script) -> None:
             await conn.execute(script.text)
             await conn.execute(REMEMBER, (script.name, script.checksum))
     except psycopg.errors.InsufficientPrivilege as refused:
-        raise BadConfiguration(
-            f"{script.path.name}: {refused.diag.message_primary}; let the database's owner run what"
-            " `bin/reactor migrate --sql` prints"
-        ) from None
+        raise not_allowed(script.path.name, refused) from None
     except psycopg.errors.LockNotAvailable:
         raise TryAgain(f"{script.path.name}: a table is locked by somebody else") from None
     except psycopg.Error as wrong:
         hint = f" ({wrong.diag.message_hint})" if wrong.diag.message_hint else ""
         raise SchemaMismatch(f"{script.path.name}: {wrong.diag.message_primary}{hint}") from None
+
+
+def not_allowed(what: str, refused: psycopg.Error) -> BadConfiguration:
+    """Who has the right, and what they should run."""
+    return BadConfiguration(
+        f"{what}: {refused.diag.message_primary}; let the database's owner run what"
+        " `bin/reactor migrate --sql` prints, and use a role that is a member of reactor_daemon"
+    )
 
 
 async def take_lock(conn: AsyncConnection) -> None:
@@ -212,5 +232,5 @@ async def open_plain(dsn: str) -> AsyncConnection:
     try:
         with anyio.fail_after(LOCK_WAIT_S, shield=True):
             return await connect(dsn, name="reactor migrate")
-    except psycopg.Error as wrong:
+    except (psycopg.Error, UnicodeError, TimeoutError) as wrong:
         raise unavailable(dsn, wrong) from None

@@ -107,7 +107,7 @@ def unavailable(dsn: str, wrong: Exception) -> DatabaseUnavailable:
             "DATABASE_URL is not a connection string; write postgresql://user@host:5432/database"
         )
     where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-    why = " ".join(str(wrong).split()).removeprefix("connection failed: ")
+    why = " ".join(str(wrong).split()).removeprefix("connection failed: ") or "no answer in time"
     password = str(parts.get("password") or "")
     why = why.replace(password, "***") if password else why
     return DatabaseUnavailable(

@@ -13,8 +13,6 @@ from reactor.db import commands, jobs
 from reactor.observe import Seen
 
 if TYPE_CHECKING:
-    from psycopg import AsyncConnection
-
     from reactor.context import Context
     from reactor.events import Control
 
@@ -24,38 +22,39 @@ LONGEST_REPLY = 7000
 
 async def control(event: Control, context: Context) -> None:
     """Obey or refuse, and say which on `reactor_reply`."""
+    answer = reply_to if event.verb in HARMLESS else command
+    outcome = await answer(event, context)
+    reply = {"verb": event.verb, "job": event.job_id, "outcome": outcome[:LONGEST_REPLY]}
     async with context.database.connection() as conn:
-        if event.verb in HARMLESS:
-            outcome = await answer(event, conn, context)
-        else:
-            outcome = await command(event, conn, context)
-        reply = {"verb": event.verb, "job": event.job_id, "outcome": outcome[:LONGEST_REPLY]}
         await commands.reply(conn, json.dumps(reply))
 
 
-async def command(event: Control, conn: AsyncConnection, context: Context) -> str:
+async def command(event: Control, context: Context) -> str:
     """Do it if the sender may."""
-    sender = await commands.find_sender(conn, event.pid)
+    async with context.database.connection() as conn:
+        sender = await commands.find_sender(conn, event.pid)
     if sender is None or not sender.may_command:
         who = sender.role if sender else "a session that has ended"
         context.observe(Seen.COMMAND_REFUSED, verb=event.verb, job_id=event.job_id, role=who)
         call = f"reactor.{event.verb}({event.job_id or ''})"
         return f"refused: {who} is not a member of reactor_operator; or call SELECT {call}"
-    outcome = await commands.obey(
-        conn, event.verb, job_id=event.job_id, reason=event.reason, given_by=sender.role
-    )
+    async with context.database.connection() as conn:
+        outcome = await commands.obey(
+            conn, event.verb, job_id=event.job_id, reason=event.reason, given_by=sender.role
+        )
     context.observe(
         Seen.COMMAND_OBEYED, verb=event.verb, job_id=event.job_id, role=sender.role, outcome=outcome
     )
     return outcome
 
 
-async def answer(event: Control, conn: AsyncConnection, context: Context) -> str:
+async def reply_to(event: Control, context: Context) -> str:
     """What anybody may know."""
     if event.verb == "ping":
         return f"pong from {context.settings.name} {context.reactor_id}"
-    counts = await jobs.get_job_stats(conn)
-    paused = "paused" if await commands.is_paused(conn) else "running"
+    async with context.database.connection() as conn:
+        counts = await jobs.get_job_stats(conn)
+        paused = "paused" if await commands.is_paused(conn) else "running"
     words = ", ".join(
         f"{counts[name]} {name}" for name in ("pending", "processing", "complete", "failed")
     )
