@@ -110,8 +110,12 @@ async def running(
             stack.callback(sock.close)
         prepare_directories(settings)
         dsn = await stack.enter_async_context(open_dsn(settings))
-        await bring_up_to_date(dsn, settings)
-        database = await stack.enter_async_context(open_database(dsn, name=f"reactor {reactor_id}"))
+        listen_url = settings.listen_url
+        direct = listen_url.get_secret_value() if listen_url else None
+        await bring_up_to_date(direct or dsn, settings)
+        database = await stack.enter_async_context(
+            open_database(dsn, direct=direct, name=f"reactor {reactor_id}")
+        )
         parts = await stack.enter_async_context(
             wired(settings, database, observe, reactor_id, renderers or {})
         )
@@ -145,7 +149,7 @@ async def wired(
         try:
             outlet.send_nowait(event)
         except anyio.WouldBlock:
-            observe(Seen.STREAM_FULL, event=type(event).__name__)
+            observe(Seen.STREAM_FULL, dropped=type(event).__name__)
             sweep.nudge()
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass  # the reactor is stopping; the table remembers

@@ -24,6 +24,7 @@ from reactor.media.source import Rejected
 from reactor.media.thumbnail import make_thumbnail
 from reactor.media.verify import Expected, verify_file
 from reactor.models import Container
+from reactor.observe import Seen
 from reactor.storage.local import place, quarantine, sha256_of, stage
 
 if TYPE_CHECKING:
@@ -107,8 +108,11 @@ async def verify(
         verdict = Rejected(f"{source.name} crashed the decoder")
     if isinstance(verdict, Rejected):
         if source.exists():
-            await to_thread.run_sync(
+            kept = await to_thread.run_sync(
                 quarantine, source, context.settings.quarantine_dir, verdict.reason
+            )
+            context.observe(
+                Seen.FILE_QUARANTINED, job_id=job.id, path=str(kept), reason=verdict.reason
             )
         raise RenderFailed(FailureClass.BAD_OUTPUT, verdict.reason)
     return verdict

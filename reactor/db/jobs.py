@@ -62,7 +62,6 @@ async def claim_next_jobs(
             "token": token,
             "lease_s": lease_s,
         },
-        prepare=True,
     )
     return [Claim(*row) for row in await cursor.fetchall()]
 
@@ -156,9 +155,7 @@ async def complete_job(
 
 async def complete_dry_runs(conn: AsyncConnection, ids: Sequence[JobId], token: UUID) -> int:
     """End jobs that draw nothing; how many were still ours."""
-    cursor = await conn.execute(
-        SQL["complete_dry_runs"], {"ids": list(ids), "token": token}, prepare=True
-    )
+    cursor = await conn.execute(SQL["complete_dry_runs"], {"ids": list(ids), "token": token})
     return cursor.rowcount
 
 

@@ -33,13 +33,16 @@ SESSION: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
     "target_session_attrs": "read-write",
     "client_encoding": "UTF8",
-    "options": f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={STATEMENT_TIMEOUT_S}s"
-    " -c idle_in_transaction_session_timeout=30s -c jit=off",
+    "autocommit": True,
 }
+LIMITS = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={STATEMENT_TIMEOUT_S}s"
+    " -c idle_in_transaction_session_timeout=30s -c jit=off"
+)
 
 
 class Database:
-    """The pool, opened; one per process."""
+    """The pool, opened; one per process. `dsn` is for connections of one's own."""
 
     def __init__(self, dsn: str, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         self.dsn = dsn
@@ -64,12 +67,19 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(dsn: str, *, name: str = "reactor") -> AsyncIterator[Database]:
-    """Open the pool, or raise DatabaseUnavailable in one line when there is nobody to talk to."""
-    await probe(dsn)
+async def open_database(
+    dsn: str, *, direct: str | None = None, name: str = "reactor"
+) -> AsyncIterator[Database]:
+    """Open the pool, or raise DatabaseUnavailable in one line when there is nobody to talk to.
+
+    `direct` is another way to the same database when `dsn` goes through a transaction pooler. Such a
+    pooler keeps neither settings nor prepared statements for a session, so the pool does without.
+    """
+    session = pooled(dsn) if direct else {**whole(dsn), "prepare_threshold": 0}
+    await probe(dsn, session)
     pool = AsyncConnectionPool(
         dsn,
-        kwargs={**SESSION, "autocommit": True, "application_name": name},
+        kwargs={**session, "application_name": name},
         min_size=1,
         max_size=POOL_SIZE,
         timeout=DEADLINE_S - 1,
@@ -78,13 +88,26 @@ async def open_database(dsn: str, *, name: str = "reactor") -> AsyncIterator[Dat
         open=False,
     )
     async with pool:
-        yield Database(dsn, pool)
+        yield Database(direct or dsn, pool)
 
 
-async def probe(dsn: str) -> None:
+def whole(dsn: str, *more: str) -> dict[str, Any]:
+    """How to connect to the server itself, with limits."""
+    given = parse(dsn).get("options", "")
+    options = " ".join(filter(None, (str(given), LIMITS, *more)))
+    return {**SESSION, "options": options}
+
+
+def pooled(dsn: str) -> dict[str, Any]:
+    """How to connect through a transaction pooler."""
+    parse(dsn)
+    return {**SESSION, "prepare_threshold": None}
+
+
+async def probe(dsn: str, session: dict[str, Any] | None = None) -> None:
     """Connect once, so that a wrong address is one clear line instead of a pool that keeps trying."""
     try:
-        async with await AsyncConnection.connect(dsn, **SESSION, autocommit=True):
+        async with await AsyncConnection.connect(dsn, **(session or whole(dsn))):
             pass
     except (psycopg.Error, UnicodeError) as wrong:
         raise unavailable(dsn, wrong) from None
@@ -92,28 +115,31 @@ async def probe(dsn: str) -> None:
 
 async def connect(dsn: str, *, name: str) -> AsyncConnection:
     """A connection of one's own, in autocommit, that the server must not close for being idle."""
-    options = f"{SESSION['options']} -c idle_session_timeout=0"
-    return await AsyncConnection.connect(
-        dsn, **{**SESSION, "options": options}, autocommit=True, application_name=name
-    )
+    session = whole(dsn, "-c idle_session_timeout=0")
+    return await AsyncConnection.connect(dsn, **session, application_name=name)
+
+
+def parse(dsn: str) -> dict[str, Any]:
+    """The parts of a connection string; DatabaseUnavailable when it is none, without showing it."""
+    try:
+        return psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:
+        raise DatabaseUnavailable(
+            "DATABASE_URL is not a connection string; write postgresql://user@host:5432/database"
+        ) from None
 
 
 def unavailable(dsn: str, wrong: Exception) -> DatabaseUnavailable:
     """Say which database, why, and what to change; never the password."""
-    try:
-        parts = psycopg.conninfo.conninfo_to_dict(dsn)
-    except psycopg.Error:
-        return DatabaseUnavailable(
-            "DATABASE_URL is not a connection string; write postgresql://user@host:5432/database"
-        )
+    parts = parse(dsn)
     where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
     why = " ".join(str(wrong).split()).removeprefix("connection failed: ") or "no answer in time"
     password = str(parts.get("password") or "")
     why = why.replace(password, "***") if password else why
-    return DatabaseUnavailable(
-        f"cannot reach the database at {where}: {why}; check DATABASE_URL,"
-        " or unset it to use the embedded PostgreSQL"
-    )
+    remedy = "check DATABASE_URL, or unset it to use the embedded PostgreSQL"
+    if "unsupported startup parameter" in why:
+        remedy = "this is a pooler: set REACTOR_LISTEN_URL to a direct connection as well"
+    return DatabaseUnavailable(f"cannot reach the database at {where}: {why}; {remedy}")
 
 
 TRANSIENT = (psycopg.OperationalError, PoolTimeout, TimeoutError)

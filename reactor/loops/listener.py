@@ -118,10 +118,8 @@ class Listener:
             await anyio.sleep(pause)
 
     async def _connect(self) -> AsyncConnection:
-        secret = self._settings.listen_url
-        dsn = secret.get_secret_value() if secret else self._database.dsn
         with anyio.fail_after(ANSWER_S * 3, shield=True):
-            return await connect(dsn, name=self._name)
+            return await connect(self._database.dsn, name=self._name)
 
     async def _hear(self, conn: AsyncConnection) -> None:
         async with aclosing(conn.notifies()) as notes:

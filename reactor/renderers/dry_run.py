@@ -20,6 +20,6 @@ class DryRun:
     draws = False
     slots = SLOTS
 
-    async def render(self, order: Order, report: Callable[[Progress], None]) -> Rendered:  # noqa: ARG002
+    async def render(self, order: Order, report: Callable[[Progress], None]) -> Rendered:
         """Never called, because `draws` is false."""
         raise RenderFailed(FailureClass.INPUT, "renderer: 'dry_run' draws nothing")

@@ -119,7 +119,17 @@ async def test_a_command_from_a_session_that_has_ended_is_refused(
 
 
 @pytest.mark.parametrize(
-    "command", ["retry", "retry 0", "retry 1 2", "pause 1", "drop table", "cancel 1; select 1", "RETRY 1", "r" * 7000]
+    "command",
+    [
+        "retry",
+        "retry 0",
+        "retry 1 2",
+        "pause 1",
+        "drop table",
+        "cancel 1; select 1",
+        "RETRY 1",
+        "r" * 7000,
+    ],
 )
 async def test_what_is_not_a_command_changes_nothing(
     start: Start, table: Table, dsn: str, command: str

@@ -33,7 +33,15 @@ async def test_an_inserted_row_becomes_a_verified_file_in_the_library(
     await table.until_status(job, "complete")
 
     path, thumbnail, size, sha, width, height, progress, stage = await table.get(
-        job, "output_path", "thumbnail_path", "file_size_bytes", "sha256", "width", "height", "progress", "stage"
+        job,
+        "output_path",
+        "thumbnail_path",
+        "file_size_bytes",
+        "sha256",
+        "width",
+        "height",
+        "progress",
+        "stage",
     )
     assert Path(path).parent == settings.library_dir
     assert Path(path).name.endswith("_test_audio_720p_v1.jpg")
@@ -126,13 +134,19 @@ async def test_a_crash_is_tried_again_and_a_third_one_fails_the_job(
     job = await table.insert()
     await table.until_status(job, "failed")
 
-    assert await table.get(job, "retry_count", "attempt", "error_message") == (3, 3, "Target closed")
+    assert await table.get(job, "retry_count", "attempt", "error_message") == (
+        3,
+        3,
+        "Target closed",
+    )
     outcomes = await table.rows(
-        "SELECT outcome, will_retry FROM reactor.attempts WHERE job_id = %(id)s ORDER BY attempt", id=job
+        "SELECT outcome, will_retry FROM reactor.attempts WHERE job_id = %(id)s ORDER BY attempt",
+        id=job,
     )
     assert outcomes == [("failed", True), ("failed", True), ("failed", False)]
     await table.until(
-        "count(*) = 1 FROM reactor.alerts WHERE kind = 'job_failed' AND subject = %(id)s::text", id=job
+        "count(*) = 1 FROM reactor.alerts WHERE kind = 'job_failed' AND subject = %(id)s::text",
+        id=job,
     )
 
 
@@ -176,7 +190,9 @@ async def test_a_retried_job_starts_afresh(start: Start, table: Table, easel: Ea
     await table.until_status(job, "complete")
 
     assert await table.get(job, "retry_count", "error_class", "attempt") == (0, None, 2)
-    open_alerts = await table.rows("SELECT count(*) FROM reactor.alerts WHERE kind = 'job_failed' AND resolved_at IS NULL")
+    open_alerts = await table.rows(
+        "SELECT count(*) FROM reactor.alerts WHERE kind = 'job_failed' AND resolved_at IS NULL"
+    )
     assert open_alerts == [(0,)]
 
 
@@ -253,7 +269,9 @@ async def test_a_drain_gives_unfinished_renders_back_uncharged(
 
     easel.gate = anyio.Event()
     quick = settings.model_copy(update={"grace_s": 0.1})
-    async with daemon.running(quick, observe=observer, renderers={"easel": easel}, api=False) as context:
+    async with daemon.running(
+        quick, observe=observer, renderers={"easel": easel}, api=False
+    ) as context:
         job = await table.insert()
         await easel.waiting.wait()
         late = await table.insert()
@@ -272,7 +290,9 @@ async def test_a_drain_lets_a_render_finish_within_the_grace_period(
     from reactor import daemon
 
     easel.gate = anyio.Event()
-    async with daemon.running(settings, observe=observer, renderers={"easel": easel}, api=False) as context:
+    async with daemon.running(
+        settings, observe=observer, renderers={"easel": easel}, api=False
+    ) as context:
         job = await table.insert()
         await easel.waiting.wait()
 
@@ -292,7 +312,8 @@ async def test_progress_is_written_beside_the_job(start: Start, table: Table, ea
     await table.until("count(*) = 1 FROM reactor.progress WHERE job_id = %(id)s", id=job)
 
     row = await table.rows(
-        "SELECT attempt, fraction, rendered_frames, total_frames FROM reactor.progress WHERE job_id = %(id)s", id=job
+        "SELECT attempt, fraction, rendered_frames, total_frames FROM reactor.progress WHERE job_id = %(id)s",
+        id=job,
     )
     assert row == [(1, 0.5, 1, 2)]
     easel.gate.set()
@@ -331,7 +352,9 @@ async def test_a_paused_farm_claims_nothing_until_it_is_resumed(
     await table.until_status(job, "complete")
 
 
-async def test_a_job_waits_for_approval(start: Start, table: Table, easel: Easel, observer: Observer) -> None:
+async def test_a_job_waits_for_approval(
+    start: Start, table: Table, easel: Easel, observer: Observer
+) -> None:
     await start()
     async with seeing(observer, Seen.SWEPT):
         job = await table.insert(approved=False)
@@ -349,7 +372,9 @@ async def test_dry_runs_complete_without_a_file(start: Start, table: Table) -> N
     )
     await table.until("count(*) = 1200 FROM actp_gen_jobs WHERE status = 'complete'")
 
-    assert await table.rows("SELECT count(*) FROM actp_gen_jobs WHERE output_path IS NOT NULL") == [(0,)]
+    assert await table.rows("SELECT count(*) FROM actp_gen_jobs WHERE output_path IS NOT NULL") == [
+        (0,)
+    ]
 
 
 async def test_no_job_is_claimed_while_the_disk_is_full(

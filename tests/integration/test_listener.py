@@ -64,7 +64,9 @@ async def test_hostile_payloads_are_counted_and_dropped(
 ) -> None:
     await start()
     dropped: list[object] = []
-    observer.subscribe(lambda seen, facts: dropped.append(facts) if seen is Seen.NOTICE_DROPPED else None)
+    observer.subscribe(
+        lambda seen, facts: dropped.append(facts) if seen is Seen.NOTICE_DROPPED else None
+    )
 
     for payload in HOSTILE:
         await table.rows("SELECT pg_notify('reactor_events', %(payload)s)", payload=payload)
@@ -85,7 +87,9 @@ async def test_forged_events_change_nothing(start: Start, table: Table) -> None:
     await table.until_status(await table.insert(), "complete")
 
     assert await table.get(job, "status", "attempt") == ("pending", 0)
-    assert await table.rows("SELECT count(*) FROM reactor.alerts WHERE kind = 'job_failed'") == [(0,)]
+    assert await table.rows("SELECT count(*) FROM reactor.alerts WHERE kind = 'job_failed'") == [
+        (0,)
+    ]
 
 
 async def test_deaf_ears_are_noticed_and_grown_anew(
@@ -111,7 +115,8 @@ async def test_a_flood_of_notifications_neither_fills_the_memory_nor_stops_the_w
         async with conn.pipeline():
             for number in range(5000):
                 await conn.execute(
-                    "SELECT pg_notify('reactor_events', %s)", (f'{{"event":"job.pending","ids":[{number + 1}]}}',)
+                    "SELECT pg_notify('reactor_events', %s)",
+                    (f'{{"event":"job.pending","ids":[{number + 1}]}}',),
                 )
 
     await table.until_status(await table.insert(), "complete")

@@ -75,7 +75,8 @@ async def test_killed_anywhere_the_video_is_published_once_and_not_rendered_agai
     assert died.group_contains(Killed)
     assert await table.get(job, "status", "stage") == ("processing", "publishing")
     await table.rows(
-        "UPDATE actp_gen_jobs SET lease_expires_at = now() - interval '1 s' WHERE id = %(id)s", id=job
+        "UPDATE actp_gen_jobs SET lease_expires_at = now() - interval '1 s' WHERE id = %(id)s",
+        id=job,
     )
 
     async with running(settings, observe=observer, renderers={"easel": easel}, api=False):
@@ -84,7 +85,9 @@ async def test_killed_anywhere_the_video_is_published_once_and_not_rendered_agai
     assert len(easel.orders) == 1
     path = Path(await table.get(job, "output_path"))
     assert path.name.endswith("_once_720p_v1.jpg")
-    videos = [file for file in settings.library_dir.iterdir() if not file.name.endswith(".thumb.jpg")]
+    videos = [
+        file for file in settings.library_dir.iterdir() if not file.name.endswith(".thumb.jpg")
+    ]
     assert videos == [path]
     assert local.sha256_of(path) == await table.get(job, "sha256")
     assert Path(await table.get(job, "thumbnail_path")).exists()

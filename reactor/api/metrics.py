@@ -1,0 +1,80 @@
+"""`/metrics`: the reactor's counters, and the farm's state as it is when somebody looks."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from reactor import __version__
+from reactor.errors import DatabaseUnavailable
+from reactor.models import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from reactor.api.readings import Readings
+    from reactor.api.renderer import Status
+    from reactor.context import Context
+
+COUNTED = (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.COMPLETE, JobStatus.FAILED)
+
+
+class Scrape:
+    """Answers Prometheus, also while the database is away."""
+
+    def __init__(self, context: Context, readings: Readings, status: Status) -> None:
+        self._context = context
+        self._readings = readings
+        self._status = status
+        self._registry = CollectorRegistry()
+        self._database_up = Gauge(
+            "reactor_database_up", "1 while the database answers.", registry=self._registry
+        )
+        self._oldest_due = Gauge(
+            "reactor_oldest_due_seconds",
+            "How long the longest-waiting due job has waited; 0 when none is due.",
+            registry=self._registry,
+        )
+        self._uptime = Gauge(
+            "reactor_uptime_seconds", "Seconds since the pages came up.", registry=self._registry
+        )
+        build = Gauge("reactor_build_info", "Always 1.", ["version"], registry=self._registry)
+        build.labels(__version__).set(1)
+
+    async def metrics(self) -> Response:
+        """Everything countable, in Prometheus's text format."""
+        self._set_state()
+        try:
+            reading = await self._readings.latest()
+        except DatabaseUnavailable:
+            self._forget_jobs()
+        else:
+            self._set_jobs(reading.stats)
+        shared = self._context.observe.metrics.registry
+        text = generate_latest(shared) + generate_latest(self._registry)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    def _set_state(self) -> None:
+        metrics = self._context.observe.metrics
+        slots = self._status.slots()
+        metrics.slots.labels("used").set(slots.used)
+        metrics.slots.labels("total").set(slots.total)
+        metrics.listener_up.set(self._context.listener.healthy)
+        metrics.renderer_up.set(self._context.supervisor.server.health is not None)
+        self._uptime.set(self._status.uptime_s)
+
+    def _set_jobs(self, stats: Mapping[str, Any]) -> None:
+        for status in COUNTED:
+            self._context.observe.metrics.jobs.labels(status.value).set(stats[status.value])
+        self._oldest_due.set(stats["oldest_due_s"] or 0)
+        self._database_up.set(1)
+
+    def _forget_jobs(self) -> None:
+        # No number is better than an old one: alerts on absent series are what outages are seen by.
+        self._context.observe.metrics.jobs.clear()
+        self._oldest_due.set(math.nan)
+        self._database_up.set(0)

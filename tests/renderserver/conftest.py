@@ -1,0 +1,38 @@
+"""A render server for the tests: the embedded one, or any other by REACTOR_CONFORMANCE_URL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.renderserver.target import Target, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SLOTS = 2
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The embedded server, shared by the tests that leave it as it was."""
+    with running(tmp_path_factory.mktemp("renderserver"), REACTOR_SLOTS=str(SLOTS)) as target:
+        yield target
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """The server that has to keep the contract.
+
+    To test another one, start it and set REACTOR_CONFORMANCE_URL, and REACTOR_CONFORMANCE_RENDERS and
+    REACTOR_CONFORMANCE_ASSETS to the directories it writes to and reads from; the assets are those of
+    `target.make_media`.
+    """
+    if url := os.environ.get("REACTOR_CONFORMANCE_URL"):
+        places = [os.environ[f"REACTOR_CONFORMANCE_{name}"] for name in ("RENDERS", "ASSETS")]
+        return Target(url, Path(places[0]), Path(places[1]))
+    found: Target = request.getfixturevalue("embedded")
+    return found

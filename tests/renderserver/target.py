@@ -1,0 +1,185 @@
+"""A render server to test, wherever it runs, and real media to give it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import wave
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import httpx
+import psutil
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+T = TypeVar("T")
+PATIENCE_S = 60
+PROGRAM = (
+    "from reactor.renderserver.server import main; from reactor.settings import load; main(load())"
+)
+ROOT = Path(__file__).parents[2]
+TITLE_PROPS = {"title": "A short title", "duration_s": 0.6, "fps": 10}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running render server: its address, and the directories it writes to and reads from."""
+
+    url: str
+    renders: Path
+    assets: Path
+    pid: int | None = None
+
+    def client(self) -> httpx.Client:
+        """A client of this server alone."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False)
+
+    def order(self, **changes: Any) -> dict[str, Any]:
+        """A good order for a fraction of a second of video, with changes; None leaves a field out."""
+        name = f"t{uuid4().hex[:12]}-1"
+        body: dict[str, Any] = {
+            "id": name,
+            "template": "title-card",
+            "format": "full_16_9",
+            "quality": "720p",
+            "container": "mp4",
+            "props": TITLE_PROPS,
+            "assets": {},
+            **changes,
+        }
+        ending = "jpg" if body["format"] == "thumbnail" else body["container"]
+        body.setdefault("output_path", str(self.renders / f"job-{name}.{ending}"))
+        return {field: value for field, value in body.items() if value is not None}
+
+    def post(self, body: Any) -> httpx.Response:
+        """Order a render; in ASCII, since JSON may hold half a character and UTF-8 may not."""
+        headers = {"content-type": "application/json"}
+        with self.client() as client:
+            return client.post("/render", content=json.dumps(body), headers=headers)
+
+    def status(self, name: str, *, wait_s: float = 0) -> dict[str, Any]:
+        """How far a render is."""
+        with self.client() as client:
+            answer = client.get(f"/status/{name}", params={"wait": wait_s})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def cancel(self, name: str) -> dict[str, Any]:
+        """End a render."""
+        with self.client() as client:
+            found: dict[str, Any] = client.post(f"/cancel/{name}").json()
+        return found
+
+    def begun(self, **changes: Any) -> dict[str, Any]:
+        """An order that was accepted."""
+        body = self.order(**changes)
+        answer = self.post(body)
+        assert answer.status_code == 202, answer.text
+        return body
+
+    def finished(self, **changes: Any) -> Path:
+        """The file of a render that came out well."""
+        body = self.begun(**changes)
+        status = self.ended(body["id"])
+        assert status["status"] == "complete", status
+        return Path(body["output_path"])
+
+    def ended(self, name: str) -> dict[str, Any]:
+        """The last status of a render."""
+        deadline = time.monotonic() + PATIENCE_S
+        for _ in count():
+            status = self.status(name, wait_s=5)
+            if status["status"] not in ("queued", "rendering"):
+                return status
+            assert time.monotonic() < deadline, status
+        raise AssertionError
+
+    def drawing(self, name: str) -> dict[str, Any]:
+        """The status once frames are being drawn."""
+        return observed(lambda: self.status(name), lambda status: status["rendered_frames"] > 0)
+
+    def processes(self) -> list[psutil.Process]:
+        """The server's own processes, of which one is warm and the others render."""
+        return psutil.Process(self.pid).children(recursive=True)
+
+
+def observed(look: Callable[[], T], right: Callable[[T], bool], *, within_s: float = 20) -> T:
+    """What one sees once it is right."""
+    deadline = time.monotonic() + within_s
+    while True:
+        seen = look()
+        if right(seen):
+            return seen
+        assert time.monotonic() < deadline, seen
+        # Not a wait for luck: the next look is what is waited for.
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(data: Path, **settings: str) -> Generator[Target]:
+    """An embedded render server of one's own; whatever happens, it is gone afterwards."""
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "uploads").mkdir(exist_ok=True)
+    make_media(data / "uploads")
+    url = f"http://127.0.0.1:{free_port()}"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("REACTOR_")},
+        "PYTHONPATH": str(ROOT),
+        "REACTOR_DATA": str(data),
+        "REACTOR_RENDERER_URL": url,
+        **settings,
+    }
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, cwd=data)
+    try:
+        target = Target(url, data / "renders", data / "uploads", process.pid)
+        observed(lambda: answers(target), lambda answer: answer)
+        yield target
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def answers(target: Target) -> bool:
+    """Whether the server can be reached."""
+    try:
+        with target.client() as client:
+            return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def free_port() -> int:
+    """A port that nobody uses."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def make_media(folder: Path) -> None:
+    """A second of sound and two pictures."""
+    with wave.open(str(folder / "tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        tone = (round(9_000 * math.sin(index / 9)) for index in range(16_000))
+        file.writeframes(b"".join(struct.pack("<h", sample) for sample in tone))
+    Image.new("RGB", (640, 480), (200, 60, 40)).save(folder / "red.jpg")
+    Image.new("RGBA", (300, 500), (40, 60, 200, 128)).save(folder / "blue.png")
