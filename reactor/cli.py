@@ -60,7 +60,7 @@ def demo(
     """Render twelve example jobs and show what came of them."""
     from functools import partial
 
-    from reactor import demo as show
+    from reactor.demo import show
 
     try:
         code = anyio.run(partial(show.run, load(), keep=keep))

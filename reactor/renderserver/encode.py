@@ -58,7 +58,7 @@ RECIPES = {
     Container.MP4: Recipe(
         "mp4",
         "libx264",
-        {"preset": "superfast", "crf": "21"},
+        {"preset": "veryfast", "crf": "18"},
         "aac",
         160_000,
         {"movflags": "+faststart"},

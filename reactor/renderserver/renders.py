@@ -176,6 +176,8 @@ class Renders:
             await self.clean_up(render, child)
             render.end(status, failure)
             self.forget_some(render)
+            if not self.closing:
+                self.tg.start_soon(self.keep_spare)
 
     async def check(self, render: Render, child: Child) -> None:
         """Hand over the order and wait for the process's yes or no."""
@@ -195,7 +197,6 @@ class Renders:
 
     async def watch(self, render: Render, child: Child) -> None:
         """Follow the process to its end."""
-        self.tg.start_soon(self.keep_spare)
         render.moved = render.started = time.monotonic()
         while True:
             told = await self.next_told(render, child)
@@ -206,6 +207,9 @@ class Renders:
             if told.event == "done":
                 render.end(Status.COMPLETE)
                 return
+            if not render.frames:
+                # Only now, so that getting ready for the next does not delay this one's first frame.
+                self.tg.start_soon(self.keep_spare)
             if told.frames > render.frames:
                 render.frames, render.moved = told.frames, time.monotonic()
 

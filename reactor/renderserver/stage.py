@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from av.filter import Graph
 from av.video.format import VideoFormat
+from av.video.frame import PictureType
 
 from reactor.renderserver.frames import as_frame
 
@@ -157,4 +158,6 @@ def timed(frame: VideoFrame, stage: Stage, index: int) -> VideoFrame:
     """The frame with its place in the film."""
     frame.pts = index
     frame.time_base = stage.time_base
+    # FFmpeg's sources call every frame a key frame, and encoders obey: five times the size.
+    frame.pict_type = PictureType.NONE
     return frame

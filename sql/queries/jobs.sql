@@ -24,8 +24,8 @@ UPDATE public.actp_gen_jobs AS job
        claimed_by = %(reactor_id)s, claim_token = %(token)s,
        lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s),
        error_class = NULL, error_message = NULL
-  FROM next
- WHERE job.id = next.id
+ -- As an array, because a generic plan guesses a join to be so large that it reads the whole table.
+ WHERE job.id = ANY (ARRAY(SELECT id FROM next))
 RETURNING job.id, job.renderer, job.claim_token;
 
 -- name: look_ahead
@@ -269,7 +269,7 @@ RETURNING id;
 
 -- name: get_jobs
 -- These jobs as people look at them, with the live progress.
-SELECT job.id, job.niche, job.platform, job.template_id, job.format, job.quality, job.status, job.stage, job.attempt,
+SELECT job.id, job.params ->> 'title' AS title, job.niche, job.platform, job.template_id, job.format, job.quality, job.status, job.stage, job.attempt,
        job.error_class, job.error_message, job.output_path, job.thumbnail_path, job.file_size_bytes, job.duration_s,
        job.created_at, job.render_started_at, job.completed_at,
        CASE WHEN p.fraction IS NOT NULL AND job.stage = 'rendering' THEN 10 + 80 * p.fraction ELSE job.progress END::float8 AS progress,

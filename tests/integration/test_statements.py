@@ -80,21 +80,22 @@ def test_every_statement_is_explained_in_one_line(noun: str, name: str) -> None:
     assert re.match(r"-- \w.{10,}", first), first
 
 
-@pytest.mark.parametrize(("noun", "name"), NAMED)
-async def test_every_statement_is_valid_on_the_schema(
-    database: Database, noun: str, name: str
-) -> None:
-    text = statements(noun)[name]
-    nothing = dict.fromkeys(PLACEHOLDER.findall(text))
-
+async def test_every_statement_is_valid_on_the_schema(database: Database) -> None:
+    invalid = {}
     async with database.connection() as conn:
-        plan = await (await conn.execute(b"EXPLAIN " + text.encode(), nothing)).fetchall()
+        for noun, name in NAMED:
+            text = statements(noun)[name]
+            nothing = dict.fromkeys(PLACEHOLDER.findall(text))
+            try:
+                await conn.execute(b"EXPLAIN " + text.encode(), nothing)
+            except psycopg.Error as wrong:
+                invalid[noun, name] = str(wrong)
 
-    assert plan
+    assert invalid == {}
 
 
 @pytest.mark.parametrize(("noun", "name"), NAMED)
-async def test_a_statement_takes_what_its_function_gives(noun: str, name: str) -> None:
+def test_a_statement_takes_what_its_function_gives(noun: str, name: str) -> None:
     """Where they are written as one dict literal; spread ones are seen by the tests that run them."""
     given: set[str] = set()
     for node in ast.walk(functions(noun)[name]):
