@@ -109,9 +109,13 @@ def psql(context: typer.Context) -> None:
     """Open psql on the configured database; arguments are handed on."""
     from reactor.db.dsn import held_dsn
     from reactor.db.embedded import psql_path
+    from reactor.db.migrate import bring_up_to_date
 
     settings = load()
     with held_dsn(settings) as dsn:
+        if settings.database_url is None:
+            # A newcomer's first word to the embedded database is an INSERT.
+            anyio.run(bring_up_to_date, dsn, settings)
         # In a terminal Ctrl-C is for psql, which cancels the query; we only wait.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         command = [str(psql_path(settings.postgres_version)), *context.args]
@@ -232,8 +236,8 @@ def obey(verb: str, job: int | None = None, *, reason: str | None = None, expect
 
 def with_database(work: Callable[[AsyncConnection], Awaitable[Any]]) -> Any:
     """Run one piece of work on the migrated database."""
-    from reactor.daemon import bring_up_to_date
     from reactor.db.dsn import open_dsn
+    from reactor.db.migrate import bring_up_to_date
     from reactor.db.pool import open_database
 
     async def session() -> Any:

@@ -22,9 +22,8 @@ from reactor.api.app import create_app
 from reactor.context import Context, Gate
 from reactor.db import agents
 from reactor.db.dsn import open_dsn
-from reactor.db.migrate import check, migrate
+from reactor.db.migrate import bring_up_to_date
 from reactor.db.pool import TRANSIENT, open_database
-from reactor.errors import SchemaMismatch
 from reactor.events import SlotFreed
 from reactor.loops.alarm import Alarm
 from reactor.loops.inflight import Inflight
@@ -260,15 +259,6 @@ async def retire(context: Context) -> None:
             await agents.retire_agents(conn, [context.reactor_id])
     except TRANSIENT:
         pass
-
-
-async def bring_up_to_date(dsn: str, settings: Settings) -> None:
-    """Migrate at start unless told not to; then an old schema is refused."""
-    if settings.migrate:
-        await migrate(dsn)
-    elif todo := await check(dsn):
-        names = ", ".join(script.name for script in todo.scripts)
-        raise SchemaMismatch(f"the database lacks {names}; run `bin/reactor migrate`")
 
 
 def prepare_directories(settings: Settings) -> None:

@@ -44,7 +44,12 @@ class Settings(BaseSettings):
     """The reactor's configuration, frozen after start."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REACTOR_", toml_file="reactor.toml", frozen=True, extra="ignore"
+        env_prefix="REACTOR_",
+        # `DATABASE_URL=` in a compose file means: none.
+        env_ignore_empty=True,
+        toml_file="reactor.toml",
+        frozen=True,
+        extra="ignore",
     )
 
     data: Path = Field(default_factory=default_data_dir)
@@ -175,7 +180,7 @@ class Settings(BaseSettings):
     def beats_fit_lease(self) -> Settings:
         """A lease must survive one lost heartbeat, or healthy renders are taken away."""
         if self.heartbeat_s * 2 > self.lease_s:
-            raise ValueError("heartbeat_s must be at most half of lease_s")
+            raise ValueError("REACTOR_HEARTBEAT_S must be at most half of REACTOR_LEASE_S")
         return self
 
     @classmethod
@@ -203,12 +208,12 @@ def load(**overrides: Any) -> Settings:
 
 def sentence(error: Any) -> str:
     """One validation error as people would say it, without the value when it could be secret."""
-    name = str(error["loc"][0]) if error["loc"] else ""
-    setting = (
-        "DATABASE_URL" if name.lower() == "database_url" else f"REACTOR_{name.upper()}".rstrip("_")
-    )
-    problem = error["msg"].removeprefix("Value error, ")
-    secret = setting.endswith("_URL") or not name
+    problem = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return problem
+    name = str(error["loc"][0]).upper()
+    setting = name if name == "DATABASE_URL" else f"REACTOR_{name}"
+    secret = setting.endswith("_URL")
     return f"{setting}: {problem}" + ("" if secret else f" (it is {error['input']!r})")
 
 

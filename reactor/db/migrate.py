@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from psycopg import AsyncConnection
 
+    from reactor.settings import Settings
+
 LOCK_WAIT_S = 60
 MIGRATION_TIMEOUT_S = 600
 OLDEST_POSTGRES = 140000
@@ -117,6 +119,15 @@ async def migrate(dsn: str, *, reapply: bool = False) -> list[str]:
         for script in scripts:
             await apply(conn, script)
         return [script.name for script in scripts]
+
+
+async def bring_up_to_date(dsn: str, settings: Settings) -> None:
+    """Migrate unless told not to; then an old schema is refused."""
+    if settings.migrate:
+        await migrate(dsn)
+    elif todo := await check(dsn):
+        names = ", ".join(script.name for script in todo.scripts)
+        raise SchemaMismatch(f"the database lacks {names}; run `bin/reactor migrate`")
 
 
 def script_text(todo: Plan) -> str:

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from reactor.db import agents
 from reactor.db.pool import TRANSIENT, connect
-from reactor.errors import Unreadable
+from reactor.errors import DatabaseUnavailable, Unreadable
 from reactor.events import CONTROL, EVENTS, parse
 from reactor.observe import Seen
 
@@ -66,6 +66,8 @@ class Listener:
         self._answered = anyio.Event()
         self._proven_at: float | None = None
         self._ears = anyio.CancelScope()
+        self._listening = False
+        self._listens_again = anyio.Event()
 
     @property
     def mode(self) -> str:
@@ -78,7 +80,7 @@ class Listener:
         return None if self._proven_at is None else anyio.current_time() - self._proven_at
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Listen and beat until cancelled; started once the first LISTEN stands."""
+        """Listen and beat until cancelled; started once the first LISTEN stands, or has failed."""
         async with anyio.create_task_group() as tg:
             tg.start_soon(self._beat_forever)
             await self._listen_forever(task_status)
@@ -90,7 +92,7 @@ class Listener:
             await agents.beat_agents(
                 conn, self._agent_ids(), channel=self._probe_channel, nonce=self._nonce
             )
-        with anyio.move_on_after(ANSWER_S):
+        with anyio.move_on_after(ANSWER_S if self._listening else 0):
             await self._answered.wait()
         self._set_healthy(self._answered.is_set())
         return self.healthy
@@ -104,15 +106,20 @@ class Listener:
                     async with await self._connect() as conn:
                         for channel in (EVENTS, CONTROL, self._probe_channel):
                             await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                        self._listening = True
+                        self._listens_again.set()
                         self._observe(Seen.LISTENING)
                         self._reread()
                         task_status.started()
                         task_status = anyio.TASK_STATUS_IGNORED
                         pauses = backoff()  # forgiven only after success
                         await self._hear(conn)
-                except (psycopg.Error, UnicodeError, TimeoutError) as lost:
+                except (psycopg.Error, UnicodeError, TimeoutError, DatabaseUnavailable) as lost:
                     why = type(lost).__name__
+            self._listening = False
             self._set_healthy(heard=False)
+            task_status.started()
+            task_status = anyio.TASK_STATUS_IGNORED
             pause = next(pauses)
             self._observe(Seen.LISTEN_LOST, reason=why, retry_in_s=round(pause, 2))
             await anyio.sleep(pause)
@@ -141,14 +148,20 @@ class Listener:
 
     async def _beat_forever(self) -> None:
         while True:
+            listening, ears = self._listening, self._ears
+            self._listens_again = anyio.Event()
             try:
-                if not await self.beat():
-                    self._observe(Seen.LISTEN_DEAF)
-                    self._ears.cancel()
+                heard = await self.beat()
             except TRANSIENT as wrong:
                 self._set_healthy(heard=False)
                 self._observe(Seen.LEASE_RENEWAL_FAILED, error=type(wrong).__name__)
-            await anyio.sleep(self._settings.heartbeat_s * random.uniform(0.9, 1.0))  # noqa: S311
+            else:
+                # Ears that have grown anew meanwhile could not have heard this word.
+                if listening and not heard and ears is self._ears:
+                    self._observe(Seen.LISTEN_DEAF)
+                    ears.cancel()
+            with anyio.move_on_after(self._settings.heartbeat_s * random.uniform(0.9, 1.0)):  # noqa: S311
+                await self._listens_again.wait()
 
     def _set_healthy(self, heard: bool) -> None:  # noqa: FBT001 - a property's setter in all but name
         self.healthy = heard

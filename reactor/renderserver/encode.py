@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from av.container.output import OutputContainer
+    from av.filter.context import FilterContext
     from av.video.frame import VideoFrame
 
     from reactor.renderserver.sound import Sound
@@ -58,7 +59,15 @@ RECIPES = {
     Container.MP4: Recipe(
         "mp4",
         "libx264",
-        {"preset": "veryfast", "crf": "18"},
+        # As small and as good as `veryfast`, in half the time: look-ahead pays, the rest does not.
+        {
+            "preset": "superfast",
+            "crf": "19",
+            "mbtree": "1",
+            "rc-lookahead": "10",
+            "bf": "2",
+            "b_strategy": "0",
+        },
         "aac",
         160_000,
         {"movflags": "+faststart"},
@@ -199,7 +208,7 @@ def write_gif(scene: Scene, stage: Stage, part: Path, report: Report) -> None:
     entry = buffer(graph, stage, stage.width, stage.height, "yuv420p")
     colors = buffer(graph, stage, palette.width, palette.height, "bgra")
     reduced = graph.add("paletteuse", dither="bayer", bayer_scale="3", diff_mode="rectangle")
-    entry.link_to(reduced, 0, 0)
+    as_rgb(graph, entry).link_to(reduced, 0, 0)
     colors.link_to(reduced, 0, 1)
     reduced.link_to(graph.add("buffersink"))
     graph.configure()
@@ -224,12 +233,20 @@ def best_palette(scene: Scene, stage: Stage) -> VideoFrame:
     graph = Graph()
     entry = buffer(graph, small, small.width, small.height, "yuv420p")
     graph.link_nodes(
-        entry, graph.add("palettegen", stats_mode="full"), graph.add("buffersink")
+        as_rgb(graph, entry), graph.add("palettegen", stats_mode="full"), graph.add("buffersink")
     ).configure()
     for index, frame in enumerate(counted(scene.frames(small), small)):
         entry.push(timed(frame, small, index))
     entry.push(None)
     return graph.vpull()
+
+
+def as_rgb(graph: Graph, entry: FilterContext) -> FilterContext:
+    """The frames of a node as the screen shows them; left to itself FFmpeg takes them for BT.601."""
+    told = graph.add("scale", in_color_matrix="bt709", in_range="tv")
+    shown = graph.add("format", "bgra")
+    graph.link_nodes(entry, told, shown)
+    return shown
 
 
 def even(length: float) -> int:

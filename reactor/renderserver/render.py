@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROGRESS_EVERY_S = 0.1
-NICENESS = 5
+NICENESS = 3
 """The reactor and Postgres come first when all want the processor."""
 FIRST_TO_DIE = 500
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
@@ -114,7 +115,8 @@ def yield_to_others() -> None:
     """Be the one that waits, and the one the kernel takes when memory runs out."""
     os.nice(NICENESS)
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_DIE))
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_DIE))
 
 
 def warm_up() -> None:

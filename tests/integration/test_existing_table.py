@@ -112,6 +112,23 @@ async def test_a_producer_needs_no_further_right_for_the_serial_id(bare: Bare) -
     assert await bare.run("SELECT max(id) FROM actp_gen_jobs") == [(102,)]
 
 
+async def test_a_row_its_former_system_left_in_work_can_be_cancelled_or_adopted(bare: Bare) -> None:
+    await bare.run(FOREIGN.format(id=IDS["serial"]))
+    await bare.run("UPDATE actp_gen_jobs SET status = 'processing' WHERE id IN (1, 7)")
+    await migrate(bare.dsn)
+
+    said = await bare.run("SELECT reactor.cancel(1)")
+    await bare.run("UPDATE actp_gen_jobs SET status = 'pending' WHERE id = 7")
+
+    assert said == [("job 1 is cancelled",)]
+    assert await bare.run(
+        "SELECT id, status FROM actp_gen_jobs WHERE id IN (1, 7) ORDER BY id"
+    ) == [
+        (1, "cancelled"),
+        (7, "pending"),
+    ]
+
+
 @pytest.mark.parametrize("declared", ["uuid", "text", "numeric(10,0)"])
 async def test_an_id_that_is_no_integer_is_refused_with_the_way_out(
     bare: Bare, declared: str

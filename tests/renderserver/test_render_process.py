@@ -6,6 +6,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
+import av
 import pytest
 from PIL import Image
 
@@ -129,3 +130,27 @@ def test_a_slide_zooms_without_jumping(tmp_path: Path) -> None:
     frames = [bytes(frame.planes[0]) for frame in scene.frames(Stage(96, 96, 30, 12))]
 
     assert len(set(frames)) == 12
+
+
+@pytest.mark.parametrize("container", [Container.GIF, Container.JPG, Container.MP4])
+def test_colours_come_out_as_they_went_in(tmp_path: Path, container: Container) -> None:
+    Image.new("RGB", (64, 64), (30, 90, 75)).save(tmp_path / "green.png")
+    given = {"images": [str(tmp_path / "green.png")], "duration_s": 0.5, "fps": 4}
+    target = tmp_path / f"film.{container}"
+
+    scene = templates.scene("slideshow", given)
+    encode.encode(scene, container, (64, 64), 4, target, lambda _: None)
+
+    with av.open(str(target)) as file:
+        frame = next(file.decode(video=0))
+        pixels = bytes(frame.reformat(format="rgb24").planes[0])
+    assert pixels[:3] == pytest.approx((30, 90, 75), abs=4)
+
+
+def test_a_film_is_not_made_of_key_frames_alone(tmp_path: Path) -> None:
+    scene = templates.scene("title-card", {"title": "Small", "duration_s": 1.0})
+
+    encode.encode(scene, Container.MP4, (320, 180), 30, tmp_path / "film.mp4", lambda _: None)
+
+    with av.open(str(tmp_path / "film.mp4")) as file:
+        assert sum(packet.is_keyframe for packet in file.demux(video=0) if packet.size) == 1

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from reactor.db.pool import Database
     from reactor.observe import Observer, Seen
     from reactor.settings import Settings
+    from tests.fix_reactor import Table
 
 PATIENCE_S = 10.0
 NEVER_S = 3600.0
+DEAF: dict[str, Any] = {"poll_files": True, "poll_s": NEVER_S}
 QUICK = Patience(sample_s=0.05, samples=3, quiet_s=0.15, broken_s=NEVER_S)
 
 
@@ -150,3 +152,21 @@ def picture(kind: str) -> bytes:
 def box(kind: bytes, content: bytes) -> bytes:
     """One box of an MP4."""
     return (8 + len(content)).to_bytes(4) + kind + content
+
+
+async def insert(table: Table, **columns: Any) -> int:
+    """A job in any state, as if it had got there."""
+    async with table.database.transaction() as conn:
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        names = ", ".join(columns) or "niche"
+        values = ", ".join(f"%({name})s" for name in columns) or "NULL"
+        row = await conn.execute(
+            f"INSERT INTO actp_gen_jobs ({names}) VALUES ({values}) RETURNING id".encode(), columns
+        )
+        return int((await row.fetchall())[0][0])
+
+
+async def orphans(table: Table) -> dict[str, str]:
+    """What is written down: file name and reason."""
+    rows = await table.rows("SELECT path, reason FROM reactor.orphans")
+    return {path.rpartition("/")[2]: reason for path, reason in rows}
