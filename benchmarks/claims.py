@@ -26,6 +26,8 @@ BATCH = 500
 LEASE_S = 600.0
 LIMIT = 1.2
 ROUNDS = 3
+BACKLOG = 50_000
+"""Due jobs beside those that are claimed: a full queue is when plans go wrong."""
 WARM_UP = 8
 """More than the executions after which Postgres may turn to a generic plan."""
 FINISHED = """
@@ -44,11 +46,13 @@ def measure(bench: Bench) -> list[Line]:
     batches, singles = bench.choose(15, 8), bench.choose(100, 40)
     empty, full = bench.farm("claims_empty"), bench.farm("claims_full")
     fill(full, FINISHED, finished)
+    for dsn in (empty, full):
+        fill(dsn, PENDING, BACKLOG)
     taken: dict[str, tuple[list[float], list[float]]] = {}
     for _ in range(ROUNDS):
         for what, size, count in (
-            (f"claim of {BATCH} jobs", BATCH, batches),
-            ("claim + complete of one job", 1, singles),
+            (f"claim of {BATCH} of {BACKLOG:,} due jobs", BATCH, batches),
+            (f"claim + complete of one of {BACKLOG:,} due jobs", 1, singles),
         ):
             for dsn in (empty, full):
                 fill(dsn, PENDING, size * (count + WARM_UP))

@@ -51,7 +51,7 @@ def measure(bench: Bench) -> list[Line]:
         floor = partial(pgbench.drain, bench, jobs=JOBS, clients=clients)
         contestants[name] = (bench.farm(f"drain_pgbench_{clients}"), floor)
     rates: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(bench.choose(5, 2)):
+    for _ in range(bench.choose(3, 2)):
         for name, (dsn, drain) in contestants.items():
             tidy(dsn)
             rates[name].append(drain(dsn))

@@ -17,8 +17,6 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver, PsycopgDriver
 from pgqueuer.queries import Queries
 
-from benchmarks.waiting import until
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
 Driver = Literal["psycopg", "asyncpg"]
 ENTRYPOINT = "nothing"
+STOP_S = 10.0
 UVLOOP = {"use_uvloop": True}
 
 
@@ -73,7 +72,7 @@ async def worker(
         await psycopg.AsyncConnection.connect(dsn, autocommit=True) as own,
         connected(dsn, driver) as connection,
     ):
-        queue = PgQueuer(connection)
+        queue, ended = PgQueuer(connection), anyio.Event()
 
         @queue.entrypoint(ENTRYPOINT)
         async def nothing(job: Job) -> None:
@@ -83,12 +82,15 @@ async def worker(
 
             async def run() -> None:
                 await queue.qm.run(batch_size=batch_size)
+                ended.set()
 
             tg.start_soon(run)
             yield Producer(own, Queries(PsycopgDriver(own)))
             queue.shutdown.set()
-            await until(lambda: not queue.qm.job_context)
-            tg.cancel_scope.cancel()
+            with anyio.move_on_after(STOP_S) as patience:
+                await ended.wait()
+            if patience.cancelled_caught:
+                tg.cancel_scope.cancel()
 
 
 @asynccontextmanager

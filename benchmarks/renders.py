@@ -14,8 +14,8 @@ from benchmarks.spread import paired_ratio
 from benchmarks.table import Line, at_most, line
 from benchmarks.waiting import until
 from reactor.db import jobs
-from reactor.demo import script
 from reactor.demo.scenery import draw_assets
+from reactor.demo.script import FORMATS, QUALITY, SCRIPT, SECONDS
 from reactor.observe import Seen
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def measure(bench: Bench) -> list[Line]:
     """Both ways in turns, over one and the same render server process."""
     dsn = bench.farm("renders")
     alone, reacting = anyio.run(compare, bench, dsn)
-    count = bench.choose(len(script.SCRIPT), QUICK_VIDEOS)
-    what = f"{count} demo videos, {script.QUALITY}"
+    count = bench.choose(len(SCRIPT), QUICK_VIDEOS)
+    what = f"{count} demo videos, {QUALITY}"
     ratio = paired_ratio(reacting, alone)
     return [
         line(what, "reactor, insert → all in the library", reacting, "s", ratio=ratio,
@@ -69,7 +69,7 @@ async def compare(bench: Bench, dsn: str) -> tuple[list[float], list[float]]:
 def script(bench: Bench, context: Context) -> list[Video]:
     """The demo's videos, or a few short ones of them."""
     assets = draw_assets(context.settings.uploads_dir)
-    seconds = bench.choose(script.SECONDS, QUICK_SECONDS)
+    seconds = bench.choose(SECONDS, QUICK_SECONDS)
     return [
         Video(
             niche,
@@ -82,8 +82,8 @@ def script(bench: Bench, context: Context) -> list[Video]:
                 **assets.get(template, {}),
             },
         )
-        for niche, platform, template, title, subtitle in script.SCRIPT
-    ][: bench.choose(len(script.SCRIPT), QUICK_VIDEOS)]
+        for niche, platform, template, title, subtitle in SCRIPT
+    ][: bench.choose(len(SCRIPT), QUICK_VIDEOS)]
 
 
 async def render_alone(videos: list[Video], context: Context, name: str) -> float:
@@ -98,8 +98,8 @@ async def render_alone(videos: list[Video], context: Context, name: str) -> floa
             body = {
                 "id": f"{name}-{number}",
                 "template": video.template,
-                "format": script.FORMATS[video.platform],
-                "quality": script.QUALITY,
+                "format": FORMATS[video.platform],
+                "quality": QUALITY,
                 "container": "mp4",
                 "props": video.params,
                 "output_path": str(path),
@@ -159,8 +159,8 @@ async def insert(videos: list[Video], context: Context) -> None:
                 platform=video.platform,
                 template_id=video.template,
                 renderer="server",
-                format=script.FORMATS[video.platform],
-                quality=script.QUALITY,
+                format=FORMATS[video.platform],
+                quality=QUALITY,
                 container="mp4",
                 params=video.params,
                 priority=0,

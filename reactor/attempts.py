@@ -101,5 +101,5 @@ async def persist(context: Context, write: Callable[[AsyncConnection], Awaitable
                 return await write(conn)
         except TRANSIENT as wrong:
             context.observe(Seen.LEASE_RENEWAL_FAILED, error=type(wrong).__name__)
-            await anyio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
+            await anyio.sleep(random.uniform(pause / 2, pause))
             pause = min(LONGEST_PAUSE_S, pause * 2)

@@ -169,7 +169,8 @@ Event = (
 
 NOTICE: TypeAdapter[Notice] = TypeAdapter(Annotated[Notice, Field(discriminator="event")])
 COMMAND = re.compile(
-    r"(?P<verb>status|ping|pause|resume|flush|retry|cancel)(?: +(?P<job>[1-9][0-9]{0,17}))?(?: +(?P<reason>\S.{0,199}))?",
+    r"(?P<verb>status|ping|pause|resume|flush|retry|cancel)"
+    r"(?: +(?P<job>[1-9][0-9]{0,17}))?(?: +(?P<reason>\S.{0,199}))?",
     re.ASCII,
 )
 WITH_JOB = frozenset({"retry", "cancel"})

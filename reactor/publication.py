@@ -107,7 +107,7 @@ async def verify(
     except anyio.BrokenWorkerProcess:
         verdict = Rejected(f"{source.name} crashed the decoder")
     if isinstance(verdict, Rejected):
-        if source.exists():
+        if await anyio.Path(source).exists():
             kept = await to_thread.run_sync(
                 quarantine, source, context.settings.quarantine_dir, verdict.reason
             )
@@ -166,7 +166,8 @@ async def taken(artifact: dict[str, Any], job: Job, context: Context) -> bool:
 
 async def mend_thumbnail(artifact: dict[str, Any], thumbnail_part: Path) -> None:
     """The thumbnail may have been lost with whoever was killed; the video is there to make another."""
-    if not thumbnail_part.exists() and not Path(artifact["thumbnail_path"]).exists():
+    candidates = (thumbnail_part, artifact["thumbnail_path"])
+    if not any([await anyio.Path(path).exists() for path in candidates]):
         await to_process.run_sync(make_thumbnail, Path(artifact["path"]), thumbnail_part)
 
 
@@ -188,8 +189,8 @@ async def complete(
         if source is not None:
             await to_thread.run_sync(place, source, Path(artifact["path"]))
         # The name is ours alone by now, and so is its thumbnail's.
-        if thumbnail_part.exists():
-            thumbnail_part.replace(artifact["thumbnail_path"])
+        if await anyio.Path(thumbnail_part).exists():
+            await anyio.Path(thumbnail_part).replace(artifact["thumbnail_path"])
         await publications.confirm_publication(conn, job.id, artifact["path"])
         row = {**artifact, "output_path": artifact["path"]}
         return await jobs.complete_job(conn, job.id, token, row)

@@ -57,7 +57,11 @@ def jobs_table(reading: Reading) -> Table:
         table.add_column(heading, overflow="fold")
     for row in reading.jobs:
         state = row["stage"] or row["status"]
-        said = Path(row["output_path"] or "").name if row["status"] == "complete" else row["error_message"]
+        said = (
+            Path(row["output_path"] or "").name
+            if row["status"] == "complete"
+            else row["error_message"]
+        )
         # Text, because what producers write is not markup.
         table.add_row(
             str(row["id"]),

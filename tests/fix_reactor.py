@@ -15,7 +15,6 @@ from PIL import Image
 
 from reactor.daemon import running
 from reactor.db.pool import Database, open_database
-from reactor.errors import RenderFailed
 from reactor.observe import Observer, Seen, open_log
 from reactor.renderers.base import Progress, Rendered
 from reactor.settings import Settings, load
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from reactor.context import Context
+    from reactor.errors import RenderFailed
     from reactor.renderers.base import Order
 
 PATIENCE_S = 20.0

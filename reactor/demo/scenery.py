@@ -35,7 +35,7 @@ def draw_assets(uploads: Path) -> dict[str, Any]:
 
 def landscape(number: int) -> Image.Image:
     """Hills under a low sun; each number has its own hour of the day."""
-    draw_random = random.Random(number)  # noqa: S311 - scenery
+    draw_random = random.Random(number)
     width, height = 1600, 1200
     top, bottom = [
         ((24, 32, 74), (244, 132, 95)),
@@ -95,5 +95,5 @@ def samples() -> Iterator[int]:
             / 6
         )
         kick = math.sin(2 * math.pi * 60 * beat) * math.exp(-beat * 14)
-        hat = random.uniform(-1, 1) * math.exp(-((t + 0.25) % 0.5) * 60) * 0.3  # noqa: S311
+        hat = random.uniform(-1, 1) * math.exp(-((t + 0.25) % 0.5) * 60) * 0.3
         yield int(20_000 * max(-1, min(1, 0.5 * pad * (0.6 + 0.4 * beat) + 0.6 * kick + hat)))

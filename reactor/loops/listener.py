@@ -160,7 +160,7 @@ class Listener:
                 if listening and not heard and ears is self._ears:
                     self._observe(Seen.LISTEN_DEAF)
                     ears.cancel()
-            with anyio.move_on_after(self._settings.heartbeat_s * random.uniform(0.9, 1.0)):  # noqa: S311
+            with anyio.move_on_after(self._settings.heartbeat_s * random.uniform(0.9, 1.0)):
                 await self._listens_again.wait()
 
     def _set_healthy(self, heard: bool) -> None:  # noqa: FBT001 - a property's setter in all but name
@@ -174,5 +174,5 @@ def backoff() -> Iterator[float]:
     """Pauses that double up to a cap, with full jitter so that a farm does not come back in step."""
     pause = FIRST_PAUSE_S
     while True:
-        yield random.uniform(pause / 2, pause)  # noqa: S311 - jitter, not a secret
+        yield random.uniform(pause / 2, pause)
         pause = min(LONGEST_PAUSE_S, pause * 2)

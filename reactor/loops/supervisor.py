@@ -154,7 +154,7 @@ class Supervisor:
         reason = await self._probe()
         if reason is None:
             await self._tidy()
-            return self._settings.supervise_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
+            return self._settings.supervise_s * random.uniform(0.9, 1.1)
         if process := self._take():
             self._standing.note_down(ended(process, self._settings) or f"it hangs: {reason}")
             await process.kill()
@@ -253,7 +253,7 @@ class Supervisor:
         """How long to wait before the next try; longer each time."""
         pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(self._failures, 20))
         self._failures += 1
-        return random.uniform(pause_s / 2, pause_s)  # noqa: S311 - jitter
+        return random.uniform(pause_s / 2, pause_s)
 
     def _note_up(self, health: Health) -> None:
         ours = self._process is not None and self._process.exit_code is None

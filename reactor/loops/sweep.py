@@ -68,7 +68,7 @@ class Sweep:
             interval_s = self._settings.sweep_s if self._hearing() else DEAF_SWEEP_S
             with anyio.move_on_after(
                 min(interval_s, self._settings.sweep_s) * random.uniform(0.8, 1.0)
-            ):  # noqa: S311
+            ):
                 await self._nudged.wait()
             self._nudged = anyio.Event()
             try:

@@ -124,7 +124,7 @@ class Watcher:
 
     async def _scan_regularly(self) -> None:
         while True:
-            every_s = self._settings.scan_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
+            every_s = self._settings.scan_s * random.uniform(0.9, 1.1)
             with anyio.move_on_after(every_s):
                 await self._nudged.wait()
             self._nudged = anyio.Event()

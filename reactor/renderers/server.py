@@ -124,7 +124,7 @@ class RenderServer:
         """Ask again when the answer got lost: the same id is the same render."""
         for attempt in range(POST_ATTEMPTS):
             if attempt:
-                await anyio.sleep(POST_PAUSE_S * 2**attempt * random.uniform(0.3, 0.5))  # noqa: S311
+                await anyio.sleep(POST_PAUSE_S * 2**attempt * random.uniform(0.3, 0.5))
             try:
                 # Not torn in the middle, or nobody knows whether there is a render to stop.
                 with anyio.CancelScope(shield=True):

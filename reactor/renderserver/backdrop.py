@@ -67,7 +67,7 @@ def grid(stage: Stage) -> tuple[int, int]:
 def expressions(palette: Palette, seed: int, aspect: float) -> tuple[str, str, str]:
     """One expression per colour plane: the ground and three lights, weighted by their nearness."""
     # Not for secrets: the same seed has to give the same picture.
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     lights = [light(chance, index, aspect) for index in range(len(palette.lights))]
     weights = "".join(f"st({index},{expression});" for index, expression in enumerate(lights))
     vignette = f"(1-0.42*(pow((X/W-0.5)*{min(aspect, 1.2):.3f},2)+pow(Y/H-0.5,2))*2)"

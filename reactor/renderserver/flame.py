@@ -89,7 +89,7 @@ class Fire:
         # The fire's foot, where new fuel meets what has risen, lies below the picture.
         self.size = self.shown[0], round(self.shown[1] * (1 + FOOT))
         self.heat = Image.new("L", self.size)
-        self.chance = random.Random(7)  # noqa: S311 - the same fire every time
+        self.chance = random.Random(7)
         self.turbulence = noise(self.chance, self.size)
         self.fade = self.column(lambda height: 3 + 9 * height**1.5)
         self.embers = self.column(lambda height: 255 * EMBERS * max(0.0, 1 - height / EMBERS_HIGH))

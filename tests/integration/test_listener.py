@@ -98,7 +98,7 @@ async def test_deaf_ears_are_noticed_and_grown_anew(
     context = await start()
     async with seeing(observer, Seen.LISTEN_DEAF):
         # As behind a transaction pooler: the session lives and hears nothing.
-        context.listener._probe_channel = "reactor_elsewhere"  # noqa: SLF001
+        context.listener._probe_channel = "reactor_elsewhere"
     with anyio.fail_after(PATIENCE_S):
         while not context.listener.healthy:
             await observer.until(Seen.LISTENING)
@@ -111,13 +111,12 @@ async def test_a_flood_of_notifications_neither_fills_the_memory_nor_stops_the_w
     start: Start, table: Table, dsn: str
 ) -> None:
     await start()
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
-        async with conn.pipeline():
-            for number in range(5000):
-                await conn.execute(
-                    "SELECT pg_notify('reactor_events', %s)",
-                    (f'{{"event":"job.pending","ids":[{number + 1}]}}',),
-                )
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn, conn.pipeline():
+        for number in range(5000):
+            await conn.execute(
+                "SELECT pg_notify('reactor_events', %s)",
+                (f'{{"event":"job.pending","ids":[{number + 1}]}}',),
+            )
 
     await table.until_status(await table.insert(), "complete")
 

@@ -19,6 +19,7 @@ from tests.fix_reactor import LOOK_S, PATIENCE_S, seeing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
     from reactor.context import Context
     from tests.fix_reactor import Table
 
@@ -47,7 +48,9 @@ async def pooler_dsn(dsn: str, data: Path) -> AsyncIterator[str]:
     # PgBouncer refuses to run as root, and only the server's own user gets at its socket.
     command = [shutil.which("pgbouncer") or "pgbouncer", "-q", str(config)]
     with (data / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, user=Path(str(where["host"])).stat().st_uid)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, user=Path(str(where["host"])).stat().st_uid
+        )
     try:
         pooled = f"postgresql://postgres@127.0.0.1:{port}/{where['dbname']}"
         await until_answering(pooled)
@@ -71,7 +74,9 @@ async def until_answering(dsn: str) -> None:
 async def test_with_a_direct_way_to_listen_everything_works_through_the_pooler(
     start: Start, table: Table, pooler_dsn: str, dsn: str
 ) -> None:
-    context = await start(database_url=SecretStr(pooler_dsn), listen_url=SecretStr(dsn), sweep_s=600)
+    context = await start(
+        database_url=SecretStr(pooler_dsn), listen_url=SecretStr(dsn), sweep_s=600
+    )
     with anyio.fail_after(PATIENCE_S):
         while not context.listener.healthy:
             await context.listener.beat()

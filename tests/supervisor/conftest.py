@@ -135,7 +135,7 @@ async def until_gone(*pids: int, within_s: float = PATIENCE_S) -> None:
     """Wait until none of these processes runs."""
     with anyio.fail_after(within_s):
         # Nobody tells when a stranger's process is gone.
-        while any(runs(pid) for pid in pids):  # noqa: ASYNC110
+        while any(runs(pid) for pid in pids):
             await anyio.sleep(0.01)
 
 
@@ -151,6 +151,6 @@ async def read_pid(path: Path) -> int:
     """The pid that somebody is going to write to a file."""
     note = anyio.Path(path)
     with anyio.fail_after(PATIENCE_S):
-        while not await note.exists():  # noqa: ASYNC110 - written by a stranger
+        while not await note.exists():
             await anyio.sleep(0.01)
     return int(await note.read_text())

@@ -43,7 +43,7 @@ def lost(observed: Observed) -> list[dict[str, Any]]:
 async def appearing(directory: Path) -> None:
     """Wait until the directory is there."""
     with anyio.fail_after(10):
-        while not await anyio.Path(directory).exists():  # noqa: ASYNC110 - nobody tells of it
+        while not await anyio.Path(directory).exists():
             await anyio.sleep(0.01)
 
 

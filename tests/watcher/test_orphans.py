@@ -6,7 +6,6 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from reactor.observe import Seen
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+
+    import psycopg
 
     from reactor.db.pool import Database
     from tests.fix_reactor import Table
