@@ -93,7 +93,7 @@ class Easel:
         self.gate = anyio.Event()
         self.gate.set()
         self.waiting = anyio.Event()
-        self.cancelled: list[str] = []
+        self.cancelled: list[tuple[int, int]] = []
         self.fail: RenderFailed | Exception | None = None
         self.draw: Callable[[Order], None] = draw_still
 
@@ -105,7 +105,7 @@ class Easel:
         try:
             await self.gate.wait()
         except anyio.get_cancelled_exc_class():
-            self.cancelled.append(order.id)
+            self.cancelled.append((order.job_id, order.attempt))
             raise
         if self.fail:
             raise self.fail

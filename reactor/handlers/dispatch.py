@@ -103,7 +103,8 @@ async def render(job: Job, entry: Entry, context: Context) -> Rendered:
     renderer = find_renderer(job, context)
     spec = job.spec()
     name = attempt_file_name(job.id, job.attempt, spec.container.value)
-    order = Order(job.id, job.attempt, spec, context.settings.renders_dir / name)
+    path = context.settings.renders_dir / name
+    order = Order(job.id, job.attempt, spec, path, claim=entry.token.hex[:8])
     context.observe(Seen.RENDER_STARTED, job_id=job.id, attempt=job.attempt, template=spec.template)
 
     def report(progress: Progress) -> None:

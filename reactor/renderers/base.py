@@ -21,11 +21,13 @@ class Order:
     spec: RenderSpec
     output_path: Path
     """Where the finished file is to appear, by rename; nothing else may lie there before."""
+    claim: str = ""
+    """Tells apart the jobs of two databases that share a render server."""
 
     @property
     def id(self) -> str:
         """The same id is the same render, however often it is asked for."""
-        return f"{self.job_id}-{self.attempt}"
+        return "-".join(filter(None, (str(self.job_id), str(self.attempt), self.claim)))
 
 
 @dataclass(frozen=True)

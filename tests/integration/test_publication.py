@@ -163,7 +163,7 @@ async def test_a_file_dropped_by_hand_ends_a_render_that_is_under_way(
     with anyio.fail_after(PATIENCE_S):
         await context.inflight.idle()
 
-    assert easel.cancelled == [f"{job}-1"]
+    assert easel.cancelled == [(job, 1)]
 
 
 async def test_the_finished_file_of_a_lost_attempt_is_adopted_instead_of_rendered_again(
