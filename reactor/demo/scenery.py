@@ -28,7 +28,11 @@ def draw_assets(uploads: Path) -> dict[str, Any]:
         write_tune(tune)
     captions = ["Morning", "Focus", "Make", "Rest"]
     return {
-        "slideshow": {"images": [str(path) for path in pictures], "captions": captions},
+        "slideshow": {
+            "images": [str(path) for path in pictures],
+            "captions": captions,
+            "duration_s": 6,
+        },
         "audio-visualizer": {"audio": str(tune)},
     }
 
