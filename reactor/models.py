@@ -107,9 +107,9 @@ class Job(BaseModel):
     platform: str | None
     template_id: str | None
     renderer: str
-    format: str
-    quality: str
-    container: str
+    format: str | None
+    quality: str | None
+    container: str | None
     params: Any
     audio_name: str | None
     audio_path: str | None
@@ -119,7 +119,7 @@ class Job(BaseModel):
     retry_count: int
     max_attempts: int
     claim_token: UUID | None
-    created_at: datetime
+    created_at: datetime | None
     render_started_at: datetime | None
     output_path: str | None
     frames: int | None = None
@@ -131,9 +131,9 @@ class Job(BaseModel):
         if not isinstance(self.params, dict):
             kind = "null" if self.params is None else type(self.params).__name__
             raise bad_input("params", f"is {kind}", allowed="a JSON object")
-        shape = member(Format, "format", self.format)
-        quality = member(Quality, "quality", self.quality)
-        container = member(Container, "container", self.container)
+        shape = member(Format, "format", self.format or Format.FULL_16_9)
+        quality = member(Quality, "quality", self.quality or Quality.P1080)
+        container = member(Container, "container", self.container or Container.MP4)
         if shape is Format.THUMBNAIL:
             container = Container.JPG
         elif container is Container.JPG:

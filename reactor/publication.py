@@ -9,6 +9,7 @@ reactor goes on from there and nothing is rendered twice.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -139,7 +140,7 @@ def describe(
     )
     name = file_name(
         title,
-        created=job.created_at.date(),
+        created=(job.created_at or job.render_started_at or datetime.now(UTC)).date(),
         quality=spec.quality.value,
         version=version,
         extension=spec.container.value,

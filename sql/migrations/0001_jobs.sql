@@ -71,6 +71,23 @@ ALTER TABLE public.actp_gen_jobs
     ADD COLUMN IF NOT EXISTS error_class text,
     ADD COLUMN IF NOT EXISTS error_message text;
 
+-- Columns that were there before may have no default; a producer need not know all of them.
+DO $$
+DECLARE
+    bare record;
+BEGIN
+    FOR bare IN
+        SELECT d.name, d.value
+          FROM (VALUES ('renderer', '''server'''), ('format', '''full_16_9'''), ('quality', '''1080p'''), ('container', '''mp4'''),
+                       ('params', '''{}'''), ('metadata', '''{}'''), ('approved', 'true'), ('status', '''pending'''), ('priority', '0'),
+                       ('progress', '0'), ('run_after', 'now()'), ('attempt', '0'), ('max_attempts', '3'),
+                       ('retry_count', '0'), ('download_retries', '0'), ('created_at', 'now()')) AS d (name, value)
+          JOIN pg_attribute a ON a.attrelid = 'public.actp_gen_jobs'::regclass AND a.attname = d.name AND NOT a.atthasdef
+    LOOP
+        EXECUTE format('ALTER TABLE public.actp_gen_jobs ALTER COLUMN %I SET DEFAULT %s', bare.name, bare.value);
+    END LOOP;
+END $$;
+
 DO $$
 BEGIN
     -- A table that was there before may lack the unique id every guarded UPDATE relies on.

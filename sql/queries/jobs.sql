@@ -13,14 +13,16 @@ WITH relaxed AS MATERIALIZED (
      CROSS JOIN LATERAL (
         SELECT id
           FROM public.actp_gen_jobs
-         WHERE status = 'pending' AND renderer = wanted.renderer AND approved AND run_after <= now()
+         WHERE status = 'pending' AND renderer = wanted.renderer AND approved IS NOT FALSE
+           AND (run_after <= now() OR run_after IS NULL)
          ORDER BY priority DESC, id
          LIMIT wanted.slots
            FOR UPDATE SKIP LOCKED
      ) AS due
 )
 UPDATE public.actp_gen_jobs AS job
-   SET status = 'processing', stage = 'claimed', progress = 10, attempt = job.attempt + 1,
+   SET status = 'processing', stage = 'claimed', progress = 10, attempt = coalesce(job.attempt, 0) + 1,
+       retry_count = coalesce(job.retry_count, 0), max_attempts = coalesce(job.max_attempts, 3),
        claimed_by = %(reactor_id)s, claim_token = %(token)s,
        lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s),
        error_class = NULL, error_message = NULL
@@ -231,6 +233,8 @@ WITH lost AS (
     SELECT id, attempt, renderer, claimed_by, clock_timestamp(), 'lost', NOT poison FROM lost
     ON CONFLICT (job_id, attempt) DO UPDATE
        SET ended_at = excluded.ended_at, outcome = excluded.outcome, will_retry = excluded.will_retry
+), cleared AS (
+    DELETE FROM reactor.progress USING job WHERE job_id = job.id
 )
 SELECT id, status FROM job;
 

@@ -240,6 +240,7 @@ async def test_progress_of_many_is_one_message(ears: Ears, worker: Worker) -> No
 async def test_pausing_twice_is_told_once(ears: Ears, table: Table) -> None:
     for verb in ("pause", "pause", "resume", "resume"):
         await table.rows(f"SELECT reactor.{verb}()")
+    await table.rows("UPDATE reactor.control SET paused = paused")
 
     assert await ears.heard() == [{"event": "farm.paused"}, {"event": "farm.resumed"}]
 

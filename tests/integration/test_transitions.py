@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+import reactor
 from reactor.models import JobStatus, Stage
 from tests.integration.conftest import snapshot
 
@@ -122,6 +125,13 @@ async def test_the_functions_answer_as_the_triggers_do(table: Table) -> None:
     advances = await table.rows(pairs + "reactor.can_advance(o, n)", all=STAGES)
 
     assert (set(moves), set(advances)) == (MOVES, ADVANCES)
+
+
+def test_the_page_of_states_draws_the_same_moves() -> None:
+    page = Path(reactor.__file__).parent.parent / "docs" / "states.md"
+    drawn = re.findall(r"^\s*(\w+) --> (\w+):", page.read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(drawn) == sorted(MOVES | {(old, new) for old, new in ADVANCES if old})
 
 
 @pytest.mark.parametrize("status", ["processing", "done", "PENDING", ""])

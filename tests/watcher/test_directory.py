@@ -60,23 +60,25 @@ async def test_a_deleted_directory_is_made_again_and_watched(
 async def test_a_directory_moved_away_is_made_again_and_watched(
     farm: Farm, eyes: Eyes, still: bytes
 ) -> None:
-    async with farm.watching(eyes) as watcher:
+    async with farm.watching(eyes):
         async with watching_again(farm.observer):
             farm.directory.rename(farm.directory.with_name("elsewhere"))
-            watcher.nudge()
         farm.rename_in("job-1-a1.jpg", still)
         await eyes.until("job-1-a1.jpg")
 
 
-async def test_a_directory_replaced_by_another_is_noticed_by_the_full_scan(
+async def test_another_directory_of_the_same_name_is_noticed_by_the_full_scan(
     farm: Farm, eyes: Eyes, still: bytes
 ) -> None:
-    other = farm.directory.with_name("other")
-    other.mkdir()
+    """Nothing happens to the watched directory when a link to it leads elsewhere, so no event says so."""
+    first = farm.directory.rename(farm.directory.with_name("first"))
+    second = farm.directory.with_name("second")
+    second.mkdir()
+    farm.directory.symlink_to(first)
     async with farm.watching(eyes) as watcher:
         async with watching_again(farm.observer):
-            farm.directory.rename(farm.directory.with_name("elsewhere"))
-            other.rename(farm.directory)
+            farm.directory.unlink()
+            farm.directory.symlink_to(second)
             watcher.nudge()
         farm.rename_in("job-1-a1.jpg", still)
         await eyes.until("job-1-a1.jpg")

@@ -228,8 +228,12 @@ async def test_nothing_of_the_watchers_own_stays_in_the_directory(farm: Farm, ey
 async def test_a_cancelled_watcher_returns_promptly(
     farm: Farm, eyes: Eyes, still: bytes, *, poll_files: bool
 ) -> None:
-    async with farm.watching(eyes, poll_files=poll_files, poll_s=NEVER_S, patience=ENDLESS):
+    """Also while nothing happens, with the watch thread in the kernel and a file that may still grow."""
+    async with farm.watching(eyes, poll_files=poll_files, patience=ENDLESS):
         farm.write("job-1.jpg", still)
+        farm.rename_in("job-2-a1.jpg", still)
+        await eyes.until("job-2-a1.jpg")
+        await anyio.wait_all_tasks_blocked()
         began = anyio.current_time()
 
     assert anyio.current_time() - began < 1

@@ -77,11 +77,12 @@ async def test_a_file_is_announced_again_while_the_job_lacks_it(
 
 
 @pytest.mark.parametrize("stage", ["rendered", "publishing"])
-async def test_a_file_in_good_hands_is_neither_announced_nor_an_orphan(
+async def test_files_of_a_job_in_good_hands_are_neither_announced_nor_orphans(
     farm: Farm, eyes: Eyes, still: bytes, table: Table, stage: str
 ) -> None:
     job_id = await insert(table, **IN_WORK, stage=stage)
-    farm.rename_in(f"job-{job_id}-a1.jpg", still)
+    for name in (f"job-{job_id}.jpg", f"job-{job_id}-a1.jpg", f"job-{job_id}-a2.jpg"):
+        farm.rename_in(name, still)
     await farm.watcher(eyes).scan()
 
     assert (eyes.seen, await orphans(table)) == ([], {})
