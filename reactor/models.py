@@ -131,9 +131,9 @@ class Job(BaseModel):
         if not isinstance(self.params, dict):
             kind = "null" if self.params is None else type(self.params).__name__
             raise bad_input("params", f"is {kind}", allowed="a JSON object")
-        shape = member(Format, "format", self.format or Format.FULL_16_9)
-        quality = member(Quality, "quality", self.quality or Quality.P1080)
-        container = member(Container, "container", self.container or Container.MP4)
+        shape = member(Format, "format", given(self.format, Format.FULL_16_9))
+        quality = member(Quality, "quality", given(self.quality, Quality.P1080))
+        container = member(Container, "container", given(self.container, Container.MP4))
         if shape is Format.THUMBNAIL:
             container = Container.JPG
         elif container is Container.JPG:
@@ -150,6 +150,11 @@ class Job(BaseModel):
         """Props a template gets from the job's own columns unless `params` says otherwise."""
         columns = {"niche": self.niche, "platform": self.platform, "audio": self.audio_path}
         return {name: value for name, value in columns.items() if value}
+
+
+def given(value: str | None, default: str) -> str:
+    """The value, or the default for the null of a column that had none."""
+    return default if value is None else value
 
 
 def member(kind: type[E], field: str, value: str) -> E:
