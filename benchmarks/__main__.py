@@ -88,4 +88,6 @@ def show(about: dict[str, Any], lines: Sequence[Line], took_s: float, *, as_data
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

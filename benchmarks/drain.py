@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 JOBS = 20_000
 WARM_UP = 2_000
 CLIENTS = (1, 2, 4)
-# Of 10, 100, 250, 500 and 1,000 the fastest here: PgQueuer claims and completes in batches of it.
-BATCH_SIZE = 250
+# The fastest for PgQueuer of batches of 10, 100, 250, 500 and 1,000 with 1 to 4 queue managers in the
+# process, as its own benchmark runs them. With psycopg more managers only wait for one another.
+BATCH_SIZE, MANAGERS = {"asyncpg": 100, "psycopg": 250}, {"asyncpg": 2, "psycopg": 1}
 FILL = """
 INSERT INTO public.actp_gen_jobs (renderer, template_id)
 SELECT 'dry_run', 'none' FROM generate_series(1, %s)
@@ -109,7 +110,9 @@ def drain_pgqueuer(driver: Driver, dsn: str) -> float:
             nonlocal handled
             handled += 1
 
-        async with pgqueuers.worker(dsn, driver, batch_size=BATCH_SIZE, handle=handle) as producer:
+        async with pgqueuers.worker(
+            dsn, driver, batch_size=BATCH_SIZE[driver], managers=MANAGERS[driver], handle=handle
+        ) as producer:
 
             async def drain(count: int) -> float:
                 goal = handled + count

@@ -6,7 +6,7 @@ scheduler. Every driver of its that is installed takes part; asyncpg's is the on
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module, util
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,10 +44,6 @@ class Producer:
         """So many jobs in one statement."""
         await self.queries.enqueue([ENTRYPOINT] * count, [None] * count, [0] * count)
 
-    async def enqueue_one(self) -> None:
-        """One job."""
-        await self.queries.enqueue(ENTRYPOINT, None)
-
     async def is_empty(self) -> bool:
         """Whether every job has left the queue."""
         cursor = await self.conn.execute("SELECT NOT EXISTS (SELECT FROM pgqueuer)")
@@ -65,32 +61,33 @@ async def install(dsn: str) -> None:
 
 @asynccontextmanager
 async def worker(
-    dsn: str, driver: Driver, *, batch_size: int, handle: Callable[[], None]
+    dsn: str, driver: Driver, *, batch_size: int, handle: Callable[[], None], managers: int = 1
 ) -> AsyncIterator[Producer]:
     """A running worker that calls `handle` for every job, and somebody to give it jobs."""
-    async with (
-        await psycopg.AsyncConnection.connect(dsn, autocommit=True) as own,
-        connected(dsn, driver) as connection,
-    ):
-        queue, ended = PgQueuer(connection), anyio.Event()
-
-        @queue.entrypoint(ENTRYPOINT)
-        async def nothing(job: Job) -> None:
-            handle()
-
+    async with AsyncExitStack() as stack:
+        own = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+        await stack.enter_async_context(own)
+        queues = [
+            PgQueuer(await stack.enter_async_context(connected(dsn, driver)))
+            for _ in range(managers)
+        ]
         async with anyio.create_task_group() as tg:
-
-            async def run() -> None:
-                await queue.qm.run(batch_size=batch_size)
-                ended.set()
-
-            tg.start_soon(run)
+            for queue in queues:
+                tg.start_soon(work, queue, batch_size, handle)
             yield Producer(own, Queries(PsycopgDriver(own)))
-            queue.shutdown.set()
-            with anyio.move_on_after(STOP_S) as patience:
-                await ended.wait()
-            if patience.cancelled_caught:
-                tg.cancel_scope.cancel()
+            for queue in queues:
+                queue.shutdown.set()
+            tg.cancel_scope.deadline = anyio.current_time() + STOP_S
+
+
+async def work(queue: PgQueuer, batch_size: int, handle: Callable[[], None]) -> None:
+    """One queue manager until its shutdown."""
+
+    @queue.entrypoint(ENTRYPOINT)
+    async def nothing(job: Job) -> None:
+        handle()
+
+    await queue.qm.run(batch_size=batch_size)
 
 
 @asynccontextmanager

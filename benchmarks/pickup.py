@@ -2,67 +2,46 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from bisect import bisect_left
 from functools import partial
-from random import uniform
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
-from psycopg import AsyncConnection
 
 from benchmarks import pgqueuers
 from benchmarks.reactors import reactor_on
 from benchmarks.spread import paired_ratio, percentile
 from benchmarks.table import Line, at_most, line
+from benchmarks.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from benchmarks.bench import Bench
     from benchmarks.pgqueuers import Driver
     from reactor.renderers.base import Order, Progress, Rendered
 
-LIMIT_S = 10.0
-WARM_UP = 5
-# That driver listens and asks over one connection, so each question waits up to a second for the
-# ear: what a few samples say, many would only say for longer.
-SLOW_SAMPLES = 5
-PAUSE_S = (0.02, 0.04)
+ROUNDS = 3
+LIMIT_S = 120.0
+WARM_UP = 10
+PAUSES_S = (0.02, 0.04)
+# PgQueuer's psycopg driver listens and asks over one connection, so every question waits up to a
+# second for the ear: few samples, far apart.
+SLOW_SAMPLES, SLOW_WARM_UP, SLOW_PAUSES_S = 3, 1, (2.5, 3.0)
 # A batch of one completes at once; larger ones wait up to 0.1 s and would be in the next job's way.
 BATCH_SIZE = 1
-INSERT = "INSERT INTO public.actp_gen_jobs (renderer, template_id) VALUES ('noted', 'none')"
 
 
 class Pickup(NamedTuple):
     """Milliseconds until the handler began: since the INSERT was sent, and since it returned."""
 
-    since_sent_ms: float
-    since_commit_ms: float
-
-
-class Moment:
-    """When something began, for whoever waits for it."""
-
-    def __init__(self) -> None:
-        self._at = 0.0
-        self._event = anyio.Event()
-
-    def note(self) -> None:
-        """Now."""
-        if not self._event.is_set():
-            self._at = perf_counter()
-            self._event.set()
-
-    def forget(self) -> None:
-        """Be ready for the next."""
-        self._event = anyio.Event()
-
-    async def wait(self) -> float:
-        """When it was."""
-        with anyio.fail_after(LIMIT_S):
-            await self._event.wait()
-        return self._at
+    since_sent: float
+    since_returned: float
 
 
 class Noted:
@@ -70,13 +49,13 @@ class Noted:
 
     slots = 100
 
-    def __init__(self, moment: Moment) -> None:
-        self._moment = moment
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
 
     @property
     def draws(self) -> bool:
         """False, as for every dry run; and now is when dispatch began."""
-        self._moment.note()
+        self._note()
         return False
 
     async def render(self, order: Order, report: Callable[[Progress], None]) -> Rendered:
@@ -85,7 +64,7 @@ class Noted:
 
 
 def measure(bench: Bench) -> list[Line]:
-    """Samples in three rounds, the contestants in turns."""
+    """The contestants in turns; from all samples of a round its percentiles."""
     contestants: dict[str, Callable[[int], list[Pickup]]] = {
         "reactor": partial(pick_up_reactor, bench, bench.farm("pickup_reactor"))
     }
@@ -94,31 +73,33 @@ def measure(bench: Bench) -> list[Line]:
         anyio.run(pgqueuers.install, dsn)
         contestants[f"PgQueuer, {driver}"] = partial(pick_up_pgqueuer, driver, dsn)
     taken: dict[str, list[list[Pickup]]] = {name: [] for name in contestants}
-    for _ in range(3):
+    for _ in range(ROUNDS):
         for name, pick_up in contestants.items():
-            slow = name.endswith("psycopg")
-            taken[name].append(pick_up(SLOW_SAMPLES if slow else bench.choose(200, 40)))
+            taken[name].append(pick_up(bench.choose(250, 50)))
     return [
-        found
-        for since, percent, bound in (
-            ("it returned", 50, 1),
-            ("it returned", 99, 2),
-            ("it was sent", 50, None),
-        )
-        for found in lines(taken, since, percent, bound)
+        *lines("returned", 50, 1.0, by(taken, "since_returned", 50)),
+        *lines("returned", 99, 2.0, by(taken, "since_returned", 99)),
+        *lines("was sent", 50, None, by(taken, "since_sent", 50)),
+        *lines("was sent", 99, None, by(taken, "since_sent", 99)),
     ]
 
 
-def lines(
-    taken: dict[str, list[list[Pickup]]], since: str, percent: int, bound: float | None
-) -> list[Line]:
-    """One percentile of every round, ours against each of the others."""
-    what = f"INSERT, since {since} → handler, idle, p{percent}"
-    index = Pickup._fields.index("since_sent_ms" if since == "it was sent" else "since_commit_ms")
-    values = {
-        who: [percentile([sample[index] for sample in samples], percent) for samples in rounds]
+def by(taken: dict[str, list[list[Pickup]]], field: str, percent: int) -> dict[str, list[float]]:
+    """One percentile of one field for every round of everybody."""
+    return {
+        who: [
+            percentile([getattr(sample, field) for sample in samples], percent)
+            for samples in rounds
+        ]
         for who, rounds in taken.items()
     }
+
+
+def lines(
+    since: str, percent: int, bound: float | None, values: dict[str, list[float]]
+) -> list[Line]:
+    """Ours against each of the others."""
+    what = f"idle: INSERT {since} → handler begins, p{percent}"
     ours = values["reactor"]
     target = None if bound is None else at_most(median(ours), bound, "ms")
     return [line(what, "reactor", ours, "ms", target=target)] + [
@@ -132,44 +113,52 @@ def pick_up_reactor(bench: Bench, dsn: str, count: int) -> list[Pickup]:
     """With a whole reactor."""
 
     async def run() -> list[Pickup]:
-        moment = Moment()
-        async with (
-            await AsyncConnection.connect(dsn, autocommit=True) as producer,
-            reactor_on(bench, dsn, renderers={"noted": Noted(moment)}),
-        ):
-
-            async def insert() -> None:
-                await producer.execute(INSERT, prepare=True)
-
-            return await samples(insert, moment, count)
+        begun: list[float] = []
+        noted = Noted(lambda: begun.append(perf_counter()))
+        async with reactor_on(bench, dsn, renderers={"noted": noted}):
+            sent = await produce("reactor", dsn, count + WARM_UP, PAUSES_S)
+            await until(lambda: begun != [] and begun[-1] > sent[-1][0])
+        return matched(sent, begun)[WARM_UP:]
 
     return anyio.run(run)
 
 
 def pick_up_pgqueuer(driver: Driver, dsn: str, count: int) -> list[Pickup]:
     """With one of PgQueuer's workers."""
+    slow = driver == "psycopg"
+    warm_up, pauses = (SLOW_WARM_UP, SLOW_PAUSES_S) if slow else (WARM_UP, PAUSES_S)
+    count = SLOW_SAMPLES if slow else count
 
     async def run() -> list[Pickup]:
-        moment = Moment()
-        async with pgqueuers.worker(
-            dsn, driver, batch_size=BATCH_SIZE, handle=moment.note
-        ) as producer:
-            return await samples(producer.enqueue_one, moment, count)
+        begun: list[float] = []
+
+        def handle() -> None:
+            begun.append(perf_counter())
+
+        async with pgqueuers.worker(dsn, driver, batch_size=BATCH_SIZE, handle=handle):
+            sent = await produce("pgqueuer", dsn, count + warm_up, pauses)
+            await until(lambda: begun != [] and begun[-1] > sent[-1][0])
+        return matched(sent, begun)[warm_up:]
 
     return anyio.run(run, backend_options=pgqueuers.UVLOOP)
 
 
-async def samples(
-    insert: Callable[[], Awaitable[None]], moment: Moment, count: int
-) -> list[Pickup]:
-    """One job after another, with a pause in which all comes to rest."""
-    taken = []
-    for _ in range(WARM_UP + count):
-        await anyio.sleep(uniform(*PAUSE_S))
-        moment.forget()
-        sent = perf_counter()
-        await insert()
-        returned = perf_counter()
-        began = await moment.wait()
-        taken.append(Pickup((began - sent) * 1e3, (began - returned) * 1e3))
-    return taken[WARM_UP:]
+async def produce(
+    whose: str, dsn: str, count: int, pauses_s: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Let another process insert, while nothing but the handlers runs in this one."""
+    command = [sys.executable, "-m", "benchmarks.producer", whose, dsn, str(count)]
+    with anyio.fail_after(LIMIT_S):
+        done = await anyio.run_process(
+            [*command, *map(str, pauses_s)], stderr=None, cwd=Path(__file__).parents[1]
+        )
+    return [(sent, returned) for sent, returned in json.loads(done.stdout)]
+
+
+def matched(sent: list[tuple[float, float]], begun: list[float]) -> list[Pickup]:
+    """For each INSERT the first handler that began after it was sent; the next one is sent much later."""
+    handlers = [begun[bisect_left(begun, sent_at)] for sent_at, _ in sent]
+    return [
+        Pickup((at - sent_at) * 1e3, (at - returned_at) * 1e3)
+        for at, (sent_at, returned_at) in zip(handlers, sent, strict=True)
+    ]

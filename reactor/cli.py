@@ -11,10 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import anyio
-import psycopg
 import typer
 from psycopg import pq
 
@@ -39,8 +38,20 @@ def main() -> None:
     try:
         app(prog_name="bin/reactor")
     except ReactorError as wrong:
-        print(f"reactor: {wrong}", file=sys.stderr)  # noqa: T201
-        sys.exit(wrong.exit_code)
+        end(wrong)
+    except ExceptionGroup as group:  # task groups wrap what is raised inside them
+        expected, bugs = group.split(ReactorError)
+        if bugs or not expected:
+            raise
+        end(expected)
+
+
+def end(wrong: ReactorError | ExceptionGroup[ReactorError]) -> NoReturn:
+    """Say in one line what is wrong, and leave with its exit code."""
+    while isinstance(wrong, ExceptionGroup):
+        wrong = wrong.exceptions[0]
+    print(f"reactor: {wrong}", file=sys.stderr)  # noqa: T201
+    sys.exit(wrong.exit_code)
 
 
 @app.callback(invoke_without_command=True)
@@ -62,11 +73,7 @@ def demo(
 
     from reactor.demo import show
 
-    try:
-        code = anyio.run(partial(show.run, load(), keep=keep))
-    except KeyboardInterrupt:
-        code = 0 if keep else 130
-    raise typer.Exit(code)
+    raise typer.Exit(anyio.run(partial(show.run, load(), keep=keep)))
 
 
 @app.command()
@@ -125,10 +132,10 @@ def psql(context: typer.Context) -> None:
 
 def connection_environment(dsn: str) -> dict[str, str]:
     """The connection as libpq's environment variables: arguments would show the password to everybody."""
-    try:
-        options = pq.Conninfo.parse(dsn.encode())
-    except psycopg.OperationalError:
-        raise ReactorError("DATABASE_URL is not a connection string") from None
+    from reactor.db.pool import parse
+
+    parse(dsn)  # which refuses what is no connection string
+    options = pq.Conninfo.parse(dsn.encode())
     named = {o.envvar: o.val for o in options if o.envvar and o.val}
     return {**os.environ, **{name.decode(): value.decode() for name, value in named.items()}}
 

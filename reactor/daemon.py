@@ -24,6 +24,7 @@ from reactor.db import agents
 from reactor.db.dsn import open_dsn
 from reactor.db.migrate import bring_up_to_date
 from reactor.db.pool import TRANSIENT, open_database
+from reactor.errors import BadConfiguration
 from reactor.events import SlotFreed
 from reactor.loops.alarm import Alarm
 from reactor.loops.inflight import Inflight
@@ -269,4 +270,9 @@ def prepare_directories(settings: Settings) -> None:
         settings.quarantine_dir,
         settings.uploads_dir,
     ):
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as wrong:
+            raise BadConfiguration(
+                f"REACTOR_DATA: {directory} cannot be made ({wrong.strerror})"
+            ) from None

@@ -15,14 +15,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from reactor.daemon import running
+from reactor.daemon import SIGNALS, drain, prepare_directories, running
 from reactor.db import jobs
 from reactor.demo.scenery import draw_assets
 from reactor.demo.script import insert
+from reactor.errors import BadConfiguration
 from reactor.observe import Observer, open_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from reactor.context import Context
     from reactor.models import JobId
@@ -33,19 +35,34 @@ PLAIN_WIDTH = 180
 
 
 async def run(settings: Settings, *, keep: bool) -> int:
-    """Render everything; 0 when all twelve files are there."""
+    """Render everything; 0 when all twelve files are there, 128 + signal when one cut it short."""
+    code = [1]
+    async with anyio.create_task_group() as tg:
+        tg.start_soon(end_on_signal, tg.cancel_scope, code)
+        code[0] = await show(on_free_ports(settings), code, keep=keep)
+        tg.cancel_scope.cancel()
+    return code[0]
+
+
+async def end_on_signal(scope: anyio.CancelScope, code: list[int]) -> None:
+    """Ctrl-C ends the demo, and is how a demo that stays up is meant to end."""
+    with anyio.open_signal_receiver(*SIGNALS) as signals:
+        async for number in signals:
+            code[0] = code[0] and 128 + number
+            scope.cancel()
+
+
+async def show(settings: Settings, code: list[int], *, keep: bool) -> int:
+    """Start everything, render, tell what came of it; `keep` stays up afterwards."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    settings = on_free_ports(settings)
-    settings.data.mkdir(parents=True, exist_ok=True)
     console.print("Starting PostgreSQL, the reactor and its renderer …")
+    prepare_directories(settings)
     async with AsyncExitStack() as stack:
-        log = stack.enter_context(
-            (settings.data / "demo.log").open("a", encoding="utf-8", buffering=1)
-        )
-        observe = Observer(open_log("json", log))
+        observe = Observer(open_log("json", stack.enter_context(open_file(settings))))
         context = await stack.enter_async_context(running(settings, observe=observe))
+        stack.push_async_callback(put_down, context)
         assets = await anyio.to_thread.run_sync(draw_assets, settings.uploads_dir)
         ids = await insert(context, assets)
         console.print(
@@ -55,11 +72,30 @@ async def run(settings: Settings, *, keep: bool) -> int:
         rows = await read(ids, context)
         console.print(summary(rows))
         console.print(f"Videos: {settings.library_dir}")
-        done = all(row["status"] == "complete" for row in rows)
+        code[0] = 0 if all(row["status"] == "complete" for row in rows) else 1
         if keep:
             console.print(f"Still running, at http://{settings.http} — Ctrl-C ends it.")
             await anyio.sleep_forever()
-    return 0 if done else 1
+    return code[0]
+
+
+def open_file(settings: Settings) -> TextIO:
+    """The log of all demos; the terminal is for the picture."""
+    path = settings.data / "demo.log"
+    try:
+        return path.open("a", encoding="utf-8", buffering=1)
+    except OSError as wrong:
+        raise BadConfiguration(
+            f"REACTOR_DATA: {path} cannot be written ({wrong.strerror})"
+        ) from None
+
+
+async def put_down(context: Context) -> None:
+    """Whatever is still in work goes back into the queue at once instead of when its lease runs out."""
+    now = anyio.Event()
+    now.set()
+    with anyio.CancelScope(shield=True):
+        await drain(context, now)
 
 
 def on_free_ports(settings: Settings) -> Settings:
