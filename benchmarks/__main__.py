@@ -19,6 +19,7 @@ from benchmarks.table import as_json, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from benchmarks.bench import Bench
     from benchmarks.table import Line
@@ -68,10 +69,19 @@ def run(bench: Bench, names: Sequence[Name]) -> list[Line]:
     for name in dict.fromkeys(names):
         began = time.monotonic()
         print(f"{name} … ", end="", file=sys.stderr, flush=True)
-        # One measurement can be made where another's contestants are not installed.
-        lines += import_module(f"benchmarks.{name}").measure(bench)
+        lines += measurement(name).measure(bench)
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return lines
+
+
+def measurement(name: Name) -> ModuleType:
+    """The module of that name; one can be made where the contestants of another are missing."""
+    try:
+        return import_module(f"benchmarks.{name}")
+    except ModuleNotFoundError as missing:
+        if missing.name and missing.name.startswith("benchmarks"):
+            raise
+        sys.exit(f"benchmarks: {missing.name} is not installed; run pip install '.[bench]'")
 
 
 def show(about: dict[str, Any], lines: Sequence[Line], took_s: float, *, as_data: bool) -> None:

@@ -35,7 +35,7 @@ def measure(bench: Bench) -> list[Line]:
     """CPU and transactions in three windows one after another, and the memory after each."""
     dsn = bench.farm("idle")
     address = f"127.0.0.1:{free_port()}"
-    window_s = bench.choose(10, 5)
+    window_s = bench.choose(10, 3)
     process = start(bench, dsn, address)
     try:
         wait_until_up(process, address)

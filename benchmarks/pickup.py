@@ -32,7 +32,7 @@ WARM_UP = 10
 PAUSES_S = (0.02, 0.04)
 # PgQueuer's psycopg driver listens and asks over one connection, so every question waits up to a
 # second for the ear: few samples, far apart.
-SLOW_SAMPLES, SLOW_WARM_UP, SLOW_PAUSES_S = 3, 1, (2.5, 3.0)
+SLOW_PAUSES_S = (2.5, 3.0)
 # A batch of one completes at once; larger ones wait up to 0.1 s and would be in the next job's way.
 BATCH_SIZE = 1
 
@@ -71,7 +71,7 @@ def measure(bench: Bench) -> list[Line]:
     for driver in pgqueuers.drivers():
         dsn = bench.database(f"pickup_{driver}")
         anyio.run(pgqueuers.install, dsn)
-        contestants[f"PgQueuer, {driver}"] = partial(pick_up_pgqueuer, driver, dsn)
+        contestants[f"PgQueuer, {driver}"] = partial(pick_up_pgqueuer, bench, driver, dsn)
     taken: dict[str, list[list[Pickup]]] = {name: [] for name in contestants}
     for _ in range(ROUNDS):
         for name, pick_up in contestants.items():
@@ -123,11 +123,11 @@ def pick_up_reactor(bench: Bench, dsn: str, count: int) -> list[Pickup]:
     return anyio.run(run)
 
 
-def pick_up_pgqueuer(driver: Driver, dsn: str, count: int) -> list[Pickup]:
+def pick_up_pgqueuer(bench: Bench, driver: Driver, dsn: str, count: int) -> list[Pickup]:
     """With one of PgQueuer's workers."""
-    slow = driver == "psycopg"
-    warm_up, pauses = (SLOW_WARM_UP, SLOW_PAUSES_S) if slow else (WARM_UP, PAUSES_S)
-    count = SLOW_SAMPLES if slow else count
+    warm_up, pauses = WARM_UP, PAUSES_S
+    if driver == "psycopg":
+        count, warm_up, pauses = bench.choose(3, 1), 0, SLOW_PAUSES_S
 
     async def run() -> list[Pickup]:
         begun: list[float] = []

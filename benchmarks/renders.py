@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 LIMIT = 1.1
 LIMIT_S = 600.0
 WAIT_S = 30
-QUICK_VIDEOS = 3
+QUICK_VIDEOS = 2
+ROUNDS = 3
 QUICK_SECONDS = 1
 
 
@@ -60,7 +61,7 @@ async def compare(bench: Bench, dsn: str) -> tuple[list[float], list[float]]:
         await until(lambda: context.renderers["server"].slots > 0)
         videos = await anyio.to_thread.run_sync(script, bench, context)
         await render_alone(videos[:1], context, "warm-up")
-        for number in range(bench.choose(2, 2)):
+        for number in range(ROUNDS):
             alone.append(await render_alone(videos, context, f"alone-{number}"))
             reacting.append(await render_by_reactor(videos, context))
     return alone, reacting

@@ -61,7 +61,12 @@ def at_most(value: float, bound: float, what: str = "ratio") -> Target:
 
 def table(lines: Sequence[Line]) -> Table:
     """All lines, a rule between measurements."""
-    view = Table(title="The reactor and its yardsticks, in one run", title_justify="left")
+    view = Table(
+        title="The reactor and its yardsticks, in one run",
+        caption="ratio: the reactor's value divided by this line's, round by round, the median",
+        title_justify="left",
+        caption_justify="left",
+    )
     for heading in ("measurement", "who"):
         view.add_column(heading)
     for heading in ("median", "low – high", "rounds", "ratio"):

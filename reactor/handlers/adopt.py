@@ -18,8 +18,9 @@ async def adopt(event: OutputSeen, context: Context) -> None:
     entry = context.inflight.get(event.job_id)
     async with context.database.connection() as conn:
         if entry and event.attempt == entry.attempt:
+            frames = entry.progress.total_frames if entry.progress else None
             taken = await jobs.mark_rendered(
-                conn, event.job_id, entry.token, output_path=str(event.path)
+                conn, event.job_id, entry.token, output_path=str(event.path), frames=frames
             )
         else:
             taken = await jobs.adopt_output(

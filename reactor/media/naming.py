@@ -24,6 +24,7 @@ MAX_ATTEMPT = 2**31 - 1
 MEDIA_EXTENSION = re.compile(
     r"\.(mp3|wav|m4a|aac|ogg|oga|opus|flac|aiff?|wma|weba|mp4|m4v|mov|mkv|webm)\s*$", re.IGNORECASE
 )
+EXTENSIONS = frozenset(container.value for container in Container)
 RENDER_NAME = re.compile(r"job-([1-9][0-9]{0,18})(?:-a([1-9][0-9]{0,9}))?\.([A-Za-z0-9]+)")
 IN_PROGRESS = (
     "*.part",
@@ -97,7 +98,7 @@ def dropped_file_name(job_id: int, extension: str) -> str:
 def parse_render_name(name: str) -> RenderName | None:
     """Whose file it is by its name in the render directory; None when it is nobody's."""
     match = RENDER_NAME.fullmatch(name)
-    if match is None or match[3].lower() not in list(Container):
+    if match is None or match[3].lower() not in EXTENSIONS:
         return None
     job_id, attempt = int(match[1]), int(match[2]) if match[2] else None
     if job_id > MAX_JOB_ID or (attempt or 0) > MAX_ATTEMPT:

@@ -211,7 +211,8 @@ class RenderServer:
             reason = "the render was lost: the render server does not know it any more"
             raise RenderFailed(FailureClass.INFRASTRUCTURE, reason)
         if status.state is State.COMPLETE:
-            return Rendered(await self._place(order, status.output_path), version)
+            path = await self._place(order, status.output_path)
+            return Rendered(path, version, status.total_frames)
         if status.state is State.CANCELLED:
             reason = "the render was cancelled at the render server, not here"
             raise RenderFailed(FailureClass.INFRASTRUCTURE, reason)

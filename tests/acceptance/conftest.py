@@ -1,0 +1,174 @@
+"""The real program as a process of its own: started, watched, and gone when the test is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import psutil
+import pytest
+
+from tests.fix_reactor import LOOK_S, PATIENCE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+class Daemon:
+    """`bin/reactor` under way; its log lines, its processes, its pages."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, url: str) -> None:
+        self.process = process
+        self.url = url
+        self._log = log
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far."""
+        whole = self._log.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in whole if line.startswith("{")]
+
+    def text(self) -> str:
+        """The same as it stands there."""
+        return self._log.read_text()
+
+    async def until(
+        self, event: str, *, patience_s: float = PATIENCE_S, **facts: Any
+    ) -> dict[str, Any]:
+        """Wait for a log line with these facts."""
+        with anyio.fail_after(patience_s):
+            while True:
+                for line in self.lines():
+                    if line["event"] == event and facts.items() <= line.items():
+                        return line
+                assert self.process.poll() is None, self.text()
+                await anyio.sleep(LOOK_S)
+
+    async def ended(self, *, patience_s: float = PATIENCE_S) -> int:
+        """Wait for its end; the exit code."""
+        with anyio.fail_after(patience_s):
+            while self.process.poll() is None:
+                await anyio.sleep(LOOK_S)
+        return int(self.process.returncode)
+
+    def family(self) -> list[psutil.Process]:
+        """Everything it has started: leash, render server, renders, workers."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    async def get(self, path: str) -> httpx.Response:
+        """One of its pages."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.get(self.url + path)
+
+
+async def until_gone(processes: list[psutil.Process], *, patience_s: float) -> None:
+    """Wait until none of them runs; a zombie has ended."""
+    with anyio.fail_after(patience_s):
+        while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
+            await anyio.sleep(LOOK_S)
+
+
+def free_port() -> int:
+    """A port that was free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def environment(data: Path, dsn: str) -> dict[str, str]:
+    """Quick leases, free ports, the test's database, and nothing of ours from outside."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("REACTOR_", "PG")) and name != "DATABASE_URL"
+    }
+    return {
+        **inherited,
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": dsn,
+        "REACTOR_DATA": str(data),
+        "REACTOR_HTTP": f"127.0.0.1:{free_port()}",
+        "REACTOR_RENDERER_URL": f"http://127.0.0.1:{free_port()}",
+        "REACTOR_LOG": "json",
+        "REACTOR_LEASE_S": "2",
+        "REACTOR_HEARTBEAT_S": "0.5",
+        "REACTOR_SWEEP_S": "0.5",
+        "REACTOR_SCAN_S": "2",
+        "REACTOR_GRACE_S": "15",
+        "REACTOR_MIN_FREE_MB": "0",
+        "REACTOR_RETRY_BASE_S": "0.2",
+    }
+
+
+@pytest.fixture
+def start(environment: dict[str, str], data: Path) -> Iterator[Callable[..., Daemon]]:
+    """Start a daemon; more of them when called again. None outlives the test."""
+    daemons: list[Daemon] = []
+
+    def start_one(**changes: str) -> Daemon:
+        env = environment | changes
+        log = data / f"daemon-{len(daemons)}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "reactor"],
+                env=env,
+                cwd=tempfile.gettempdir(),
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        daemon = Daemon(process, log, f"http://{env['REACTOR_HTTP']}")
+        daemons.append(daemon)
+        return daemon
+
+    yield start_one
+    for daemon in daemons:
+        with killed_with_family(daemon):
+            pass
+
+
+@contextmanager
+def killed_with_family(daemon: Daemon) -> Iterator[None]:
+    """Whatever a failed test left behind."""
+    try:
+        yield
+    finally:
+        if daemon.process.poll() is None:
+            family = daemon.family()
+            daemon.process.send_signal(signal.SIGKILL)
+            daemon.process.wait()
+            for process in family:
+                if process.is_running():
+                    process.kill()
+
+
+@pytest.fixture
+def command(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `bin/reactor ARGS` to its end."""
+
+    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "reactor", *arguments],
+            env=environment | changes,
+            cwd=tempfile.gettempdir(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
