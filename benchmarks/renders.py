@@ -26,7 +26,6 @@ LIMIT = 1.1
 LIMIT_S = 600.0
 WAIT_S = 30
 QUICK_VIDEOS = 2
-ROUNDS = 3
 QUICK_SECONDS = 1
 
 
@@ -61,7 +60,7 @@ async def compare(bench: Bench, dsn: str) -> tuple[list[float], list[float]]:
         await until(lambda: context.renderers["server"].slots > 0)
         videos = await anyio.to_thread.run_sync(script, bench, context)
         await render_alone(videos[:1], context, "warm-up")
-        for number in range(ROUNDS):
+        for number in range(bench.choose(3, 2)):
             alone.append(await render_alone(videos, context, f"alone-{number}"))
             reacting.append(await render_by_reactor(videos, context))
     return alone, reacting
@@ -70,21 +69,14 @@ async def compare(bench: Bench, dsn: str) -> tuple[list[float], list[float]]:
 def script(bench: Bench, context: Context) -> list[Video]:
     """The demo's videos, or a few short ones of them."""
     assets = draw_assets(context.settings.uploads_dir)
-    seconds = bench.choose(SECONDS, QUICK_SECONDS)
-    return [
-        Video(
-            niche,
-            platform,
-            template,
-            {
-                "title": title,
-                "subtitle": subtitle,
-                "duration_s": seconds,
-                **assets.get(template, {}),
-            },
-        )
-        for niche, platform, template, title, subtitle in SCRIPT
-    ][: bench.choose(len(SCRIPT), QUICK_VIDEOS)]
+    videos = []
+    for niche, platform, template, title, subtitle in SCRIPT:
+        params = {"title": title, "subtitle": subtitle, "duration_s": SECONDS}
+        params.update(assets.get(template, {}))
+        if bench.quick:
+            params["duration_s"] = QUICK_SECONDS
+        videos.append(Video(niche, platform, template, params))
+    return videos[: bench.choose(len(SCRIPT), QUICK_VIDEOS)]
 
 
 async def render_alone(videos: list[Video], context: Context, name: str) -> float:

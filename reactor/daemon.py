@@ -37,6 +37,7 @@ from reactor.renderers.catalog import build
 from reactor.renderers.server import RenderServer
 from reactor.router import Router
 from reactor.routes import ROUTES
+from reactor.storage.local import clear_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 STREAM_SIZE = 10_000
 LAST_WORDS_S = 10.0
+LEFTOVER_S = 24 * 3600
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -276,3 +278,4 @@ def prepare_directories(settings: Settings) -> None:
             raise BadConfiguration(
                 f"REACTOR_DATA: {directory} cannot be made ({wrong.strerror})"
             ) from None
+    clear_leftovers(settings.library_dir, older_than_s=LEFTOVER_S)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from reactor.models import Job, RenderSpec
 
 
+VERIFY_LIMIT_S = 900
+
+
 @dataclass(frozen=True)
 class Published:
     """Where the video is now, and whether this was the repair of an interrupted publication."""
@@ -49,7 +52,7 @@ async def publish(job: Job, token: UUID, context: Context) -> Published | None:
     source = Path(job.output_path or "")
     thumbnail_part = context.settings.library_dir / f".job-{job.id}-a{job.attempt}.part"
     if artifact := await interrupted(job, context):
-        await mend_thumbnail(artifact, thumbnail_part)
+        artifact["thumbnail_path"] = await mend_thumbnail(artifact, thumbnail_part)
         if await complete(job, token, artifact, None, thumbnail_part, context):
             await remove(source, context)
             return Published(Path(artifact["path"]), repaired=True)
@@ -58,6 +61,28 @@ async def publish(job: Job, token: UUID, context: Context) -> Published | None:
     verified = await verify(source, spec, job, thumbnail_part, context)
     # A library on another file system is reached by a copy made beforehand, outside the transaction.
     staged = await to_thread.run_sync(bring_near, source, context.settings.library_dir)
+    try:
+        path = await put_in_place(job, token, spec, verified, staged, thumbnail_part, context)
+    finally:
+        if staged != source:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(staged).unlink(missing_ok=True)
+    if path is None:
+        return None
+    await remove(source, context)
+    return Published(path, repaired=False)
+
+
+async def put_in_place(
+    job: Job,
+    token: UUID,
+    spec: RenderSpec,
+    verified: Verified,
+    staged: Path,
+    thumbnail_part: Path,
+    context: Context,
+) -> Path | None:
+    """Move the file under the first free version of its name; None when the lease is gone."""
     for version in count(1):
         artifact = describe(job, spec, verified, version, context)
         if await taken(artifact, job, context):
@@ -68,10 +93,7 @@ async def publish(job: Job, token: UUID, context: Context) -> Published | None:
             async with context.database.connection() as conn:
                 await publications.withdraw_intention(conn, job.id, artifact["path"])
             continue
-        if not done:
-            return None
-        await remove(source, context)
-        return Published(Path(artifact["path"]), repaired=False)
+        return Path(artifact["path"]) if done else None
     return None
 
 
@@ -104,10 +126,14 @@ async def verify(
         frames=job.frames,
     )
     judge = partial(verify_file, source, expected, thumbnail_part=thumbnail_part)
+    verdict: Verified | Rejected
     try:
-        verdict = await to_process.run_sync(judge, cancellable=True)
+        with anyio.fail_after(VERIFY_LIMIT_S):
+            verdict = await to_process.run_sync(judge, cancellable=True)
     except anyio.BrokenWorkerProcess:
         verdict = Rejected(f"{source.name} crashed the decoder")
+    except TimeoutError:
+        verdict = Rejected(f"{source.name} could not be decoded within {VERIFY_LIMIT_S} s")
     if isinstance(verdict, Rejected):
         if await anyio.Path(source).exists():
             kept = await to_thread.run_sync(
@@ -166,11 +192,13 @@ async def taken(artifact: dict[str, Any], job: Job, context: Context) -> bool:
         return not await publications.intend_publication(conn, job.id, artifact)
 
 
-async def mend_thumbnail(artifact: dict[str, Any], thumbnail_part: Path) -> None:
+async def mend_thumbnail(artifact: dict[str, Any], thumbnail_part: Path) -> str | None:
     """The thumbnail may have been lost with whoever was killed; the video is there to make another."""
-    candidates = (thumbnail_part, artifact["thumbnail_path"])
-    if not any([await anyio.Path(path).exists() for path in candidates]):
-        await to_process.run_sync(make_thumbnail, Path(artifact["path"]), thumbnail_part)
+    path: str = artifact["thumbnail_path"]
+    if await anyio.Path(path).exists() or await anyio.Path(thumbnail_part).exists():
+        return path
+    made = await to_process.run_sync(make_thumbnail, Path(artifact["path"]), thumbnail_part)
+    return None if isinstance(made, Rejected) else path
 
 
 async def complete(
@@ -191,7 +219,7 @@ async def complete(
         if source is not None:
             await to_thread.run_sync(place, source, Path(artifact["path"]))
         # The name is ours alone by now, and so is its thumbnail's.
-        if await anyio.Path(thumbnail_part).exists():
+        if artifact["thumbnail_path"] and await anyio.Path(thumbnail_part).exists():
             await anyio.Path(thumbnail_part).replace(artifact["thumbnail_path"])
         await publications.confirm_publication(conn, job.id, artifact["path"])
         row = {**artifact, "output_path": artifact["path"]}

@@ -36,11 +36,26 @@ PLAIN_WIDTH = 180
 
 async def run(settings: Settings, *, keep: bool) -> int:
     """Render everything; 0 when all twelve files are there, 128 + signal when one cut it short."""
-    code = [1]
-    async with anyio.create_task_group() as tg:
-        tg.start_soon(end_on_signal, tg.cancel_scope, code)
-        code[0] = await show(on_free_ports(settings), code, keep=keep)
-        tg.cancel_scope.cancel()
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    settings = on_free_ports(settings)
+    console.print("Starting PostgreSQL, the reactor and its renderer …")
+    prepare_directories(settings)
+    code, part = [1], anyio.CancelScope()
+    async with AsyncExitStack() as stack:
+        tg = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tg.cancel_scope.cancel)
+        tg.start_soon(end_on_signal, part, code)
+        observe = Observer(open_log("json", stack.enter_context(open_file(settings))))
+        context = await stack.enter_async_context(running(settings, observe=observe))
+        stack.push_async_callback(put_down, context)
+        # Only what is shown is cut short; the reactor stops in its own order.
+        with part:
+            code[0] = 0 if await render(context, console) else 1
+            if keep:
+                console.print(f"Still running, at http://{settings.http} — Ctrl-C ends it.")
+                await anyio.sleep_forever()
     return code[0]
 
 
@@ -48,35 +63,29 @@ async def end_on_signal(scope: anyio.CancelScope, code: list[int]) -> None:
     """Ctrl-C ends the demo, and is how a demo that stays up is meant to end."""
     with anyio.open_signal_receiver(*SIGNALS) as signals:
         async for number in signals:
-            code[0] = code[0] and 128 + number
+            if not scope.cancel_called:
+                code[0] = code[0] and 128 + number
             scope.cancel()
 
 
-async def show(settings: Settings, code: list[int], *, keep: bool) -> int:
-    """Start everything, render, tell what came of it; `keep` stays up afterwards."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
-    console.print("Starting PostgreSQL, the reactor and its renderer …")
-    prepare_directories(settings)
-    async with AsyncExitStack() as stack:
-        observe = Observer(open_log("json", stack.enter_context(open_file(settings))))
-        context = await stack.enter_async_context(running(settings, observe=observe))
-        stack.push_async_callback(put_down, context)
-        assets = await anyio.to_thread.run_sync(draw_assets, settings.uploads_dir)
-        ids = await insert(context, assets)
-        console.print(
-            f"Inserted {len(ids)} rows into actp_gen_jobs. The page: http://{settings.http}"
-        )
-        await follow(ids, context, console)
-        rows = await read(ids, context)
-        console.print(summary(rows))
-        console.print(f"Videos: {settings.library_dir}")
-        code[0] = 0 if all(row["status"] == "complete" for row in rows) else 1
-        if keep:
-            console.print(f"Still running, at http://{settings.http} — Ctrl-C ends it.")
-            await anyio.sleep_forever()
-    return code[0]
+async def render(context: Context, console: Console) -> bool:
+    """Insert, watch, tell what came of it; whether all is there."""
+    settings = context.settings
+    assets = await anyio.to_thread.run_sync(draw_assets, settings.uploads_dir)
+    ids = await insert(context, assets)
+    console.print(f"Inserted {len(ids)} rows into actp_gen_jobs. The page: http://{settings.http}")
+    await follow(ids, context, console)
+    rows = await read(ids, context)
+    console.print(summary(rows))
+    console.print(f"Videos: {settings.library_dir}")
+    return all(row["status"] == "complete" for row in rows)
+
+
+async def put_down(context: Context) -> None:
+    """What is still in work goes back into the queue at once, instead of when its lease runs out."""
+    now = anyio.Event()
+    now.set()
+    await drain(context, now)
 
 
 def open_file(settings: Settings) -> TextIO:
@@ -88,14 +97,6 @@ def open_file(settings: Settings) -> TextIO:
         raise BadConfiguration(
             f"REACTOR_DATA: {path} cannot be written ({wrong.strerror})"
         ) from None
-
-
-async def put_down(context: Context) -> None:
-    """Whatever is still in work goes back into the queue at once instead of when its lease runs out."""
-    now = anyio.Event()
-    now.set()
-    with anyio.CancelScope(shield=True):
-        await drain(context, now)
 
 
 def on_free_ports(settings: Settings) -> Settings:

@@ -14,7 +14,8 @@ import os
 import secrets
 import shutil
 import stat
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reactor.storage.rename import rename_no_replace
@@ -155,6 +156,15 @@ def write_new(path: Path, text: str) -> None:
         file.write(text.rstrip("\n") + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def clear_leftovers(directory: Path, *, older_than_s: float) -> None:
+    """Remove what killed processes left half-written here: hidden `.part` files that nobody touches."""
+    oldest = time.time() - older_than_s
+    for part in directory.glob(".*.part"):
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG(part.lstat().st_mode) and part.lstat().st_mtime < oldest:
+                part.unlink()
 
 
 def sha256_of(path: Path) -> str:

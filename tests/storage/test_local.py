@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reactor.storage import local, rename
-from reactor.storage.local import free_bytes, place, sha256_of, stage
+from reactor.storage.local import clear_leftovers, free_bytes, place, sha256_of, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,3 +294,17 @@ def test_free_space_is_known_before_the_directory_is_made(tmp_path: Path) -> Non
     there, here = free_bytes(tmp_path / "not" / "yet"), shutil.disk_usage(tmp_path).free
 
     assert there == pytest.approx(here, rel=0.2)
+
+
+def test_only_old_hidden_parts_are_cleared(tmp_path: Path) -> None:
+    old, young, video, named = (
+        tmp_path / name for name in (".a.part", ".b.part", "v.mp4", "c.part")
+    )
+    for file in (old, young, video, named):
+        file.touch()
+    for file in (old, video, named):
+        os.utime(file, (0, 0))
+
+    clear_leftovers(tmp_path, older_than_s=60)
+
+    assert sorted(tmp_path.iterdir()) == sorted([young, video, named])
