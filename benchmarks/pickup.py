@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from benchmarks.pgqueuers import Driver
     from reactor.renderers.base import Order, Progress, Rendered
 
-ROUNDS = 3
 LIMIT_S = 120.0
 WARM_UP = 10
 PAUSES_S = (0.02, 0.04)
@@ -73,7 +72,7 @@ def measure(bench: Bench) -> list[Line]:
         anyio.run(pgqueuers.install, dsn)
         contestants[f"PgQueuer, {driver}"] = partial(pick_up_pgqueuer, bench, driver, dsn)
     taken: dict[str, list[list[Pickup]]] = {name: [] for name in contestants}
-    for _ in range(ROUNDS):
+    for _ in range(bench.choose(3, 2)):
         for name, pick_up in contestants.items():
             taken[name].append(pick_up(bench.choose(250, 50)))
     return [

@@ -63,7 +63,7 @@ def table(lines: Sequence[Line]) -> Table:
     """All lines, a rule between measurements."""
     view = Table(
         title="The reactor and its yardsticks, in one run",
-        caption="ratio: the reactor's value divided by this line's, round by round, the median",
+        caption="ratio: ours divided by the other's, round by round, the median of that",
         title_justify="left",
         caption_justify="left",
     )

@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import anyio
+import psycopg
 import typer
 from psycopg import pq
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="An event-driven render farm that lives in Postgres: insert a row and a video comes out.",
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Job = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The job's id.")]
 
 
 def main() -> None:
@@ -150,7 +152,7 @@ def add(
     shape: Annotated[str, typer.Option("--format")] = "full_16_9",
     quality: str = "1080p",
     container: str = "mp4",
-    priority: int = 0,
+    priority: Annotated[int, typer.Option(min=-(2**31), max=2**31 - 1)] = 0,
     params: Annotated[str, typer.Option(help="More props, as a JSON object.")] = "{}",
 ) -> None:
     """Insert a job, as any producer would."""
@@ -215,13 +217,13 @@ def flush() -> None:
 
 
 @app.command()
-def retry(job: int) -> None:
+def retry(job: Job) -> None:
     """Make a failed job pending again."""
     obey("retry", job, expect=f"job {job} is pending again")
 
 
 @app.command()
-def cancel(job: int, reason: Annotated[str, typer.Option(help="Kept with the job.")] = "") -> None:
+def cancel(job: Job, reason: Annotated[str, typer.Option(help="Kept with the job.")] = "") -> None:
     """Cancel a pending or rendering job."""
     obey("cancel", job, reason=reason or None, expect=f"job {job} is cancelled")
 
@@ -245,13 +247,20 @@ def with_database(work: Callable[[AsyncConnection], Awaitable[Any]]) -> Any:
     """Run one piece of work on the migrated database."""
     from reactor.db.dsn import open_dsn
     from reactor.db.migrate import bring_up_to_date
-    from reactor.db.pool import open_database
+    from reactor.db.pool import TRANSIENT, open_database, unavailable
 
     async def session() -> Any:
         settings = load()
         async with open_dsn(settings) as dsn:
             await bring_up_to_date(dsn, settings)
             async with open_database(dsn) as database, database.connection() as conn:
-                return await work(conn)
+                try:
+                    return await work(conn)
+                except TRANSIENT as wrong:
+                    raise unavailable(dsn, wrong) from None
+                except psycopg.Error as wrong:
+                    said = (wrong.diag.message_primary, wrong.diag.message_detail)
+                    why = "; ".join(filter(None, said)) or str(wrong)
+                    raise Refused(f"the database refused that: {why}") from None
 
     return anyio.run(session)
