@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from types import SimpleNamespace
 
+    from reactor.db.pool import Database
+
 ROWS = """
 INSERT INTO actp_gen_jobs (renderer, priority, status, completed_at, run_after)
 SELECT (ARRAY['server', 'server', 'oven'])[1 + n % 3], n % 5,
@@ -146,3 +148,13 @@ def rows_read(scan: dict[str, Any]) -> float:
     """What a scan fetched, wanted or not."""
     counts = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
     return float(scan["Actual Loops"] * sum(scan.get(count, 0) for count in counts))
+
+
+async def test_a_bulk_update_is_not_quadratic_whatever_came_first(database: Database) -> None:
+    """The trigger's plan is made at a session's first update; a nested loop would stay for all later ones."""
+    async with database.connection() as conn:
+        found = await conn.execute(
+            "SELECT 'enable_nestloop=off' = ANY (proconfig) FROM pg_proc WHERE proname = 'on_job_update'"
+        )
+
+        assert await found.fetchall() == [(True,)]
