@@ -7,6 +7,7 @@ unavailable, 75 try again, 78 bad configuration, 130 or 143 after a second signa
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -37,6 +38,8 @@ Job = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The job's id.")]
 
 def main() -> None:
     """Run a command; expected errors end it in one line."""
+    # The pool logs each failed try, in lines of its own form; who waits for it says the same once.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
         app(prog_name="bin/reactor")
     except ReactorError as wrong:

@@ -29,6 +29,7 @@ from reactor.events import SlotFreed
 from reactor.loops.alarm import Alarm
 from reactor.loops.inflight import Inflight
 from reactor.loops.listener import Listener
+from reactor.loops.revival import Revival
 from reactor.loops.supervisor import Supervisor
 from reactor.loops.sweep import Sweep
 from reactor.loops.watcher import Watcher
@@ -212,6 +213,7 @@ async def start(parts: Parts, tg: TaskGroup) -> None:
     await tg.start(context.supervisor.run)
     await tg.start(parts.watcher.run)
     await tg.start(context.listener.run)
+    await tg.start(Revival(context.settings, lambda: context.listener.healthy).run)
 
 
 async def drain(context: Context, hurry: anyio.Event) -> None:

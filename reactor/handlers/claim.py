@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import anyio
 
 from reactor.db import jobs
 from reactor.events import JobClaimed, JobPending
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from reactor.db.jobs import Claim
     from reactor.events import Event
 
-BATCH = 500
+BATCH = 1000
 UNROUTABLE_AT_ONCE = 50
 DISK_RECHECK_S = 10.0
 
@@ -28,16 +27,18 @@ async def claim(events: Sequence[Event], context: Context) -> None:
     """Claim until the slots or the jobs run out."""
     hinted = sum(len(event.ids) for event in events if isinstance(event, JobPending))
     taken = 0
-    while slots := free_slots(context):
+    slots = free_slots(context)
+    while slots:
         if short_of_disk(context):
             return
         claims = await take(slots, context)
         taken += len(claims)
-        if not claims:
-            break
-        await anyio.lowlevel.checkpoint()
+        got = Counter(claimed.renderer for claimed in claims)
+        # Who got less than it asked for has no more due jobs.
+        more = free_slots(context)
+        slots = {n: more[n] for n in more if n in slots and got[n] >= slots[n]}
     # A single insert that was claimed is the common case, and has told everything.
-    if slots and (taken != hinted or not hinted):
+    if (taken != hinted or not hinted) and not context.gate.draining:
         await take_unroutable(context)
 
 

@@ -129,11 +129,12 @@ WITH job AS (
 SELECT id FROM job;
 
 -- name: complete_dry_runs
--- Jobs whose renderer draws nothing end without a file, a whole claim at once.
+-- Jobs whose renderer draws nothing end without a file, a whole claim at once. Only a job in `processing`
+-- has a stage; saying so again would tempt the planner to walk the index of leases.
 UPDATE public.actp_gen_jobs
    SET status = 'complete', stage = NULL, progress = 100, completed_at = clock_timestamp(),
        claim_token = NULL, claimed_by = NULL, lease_expires_at = NULL
- WHERE id = ANY (%(ids)s::bigint[]) AND claim_token = %(token)s AND status = 'processing' AND stage = 'claimed';
+ WHERE id = ANY (%(ids)s::bigint[]) AND claim_token = %(token)s AND stage = 'claimed';
 
 -- name: fail_attempt
 -- End the attempt without a video: wait and try again while that may help, otherwise the job has failed.
