@@ -83,7 +83,9 @@ async def attempt(entry: Entry, context: Context) -> None:
     took_s = anyio.current_time() - began
     context.observe.metrics.stage_seconds.labels("rendering").observe(took_s)
     context.observe(Seen.RENDER_ENDED, job_id=job.id, attempt=job.attempt, took_s=round(took_s, 3))
-    marked = await persist(
+    # Before the write, because its notification can be quicker than its answer.
+    context.inflight.expect(entry)
+    await persist(
         context,
         lambda conn: jobs.mark_rendered(
             conn,
@@ -94,8 +96,6 @@ async def attempt(entry: Entry, context: Context) -> None:
             frames=rendered.frames,
         ),
     )
-    if marked:
-        context.inflight.expect(job.id, entry.token)
 
 
 async def render(job: Job, entry: Entry, context: Context) -> Rendered:

@@ -85,9 +85,10 @@ class Inflight:
         self._reserved[renderer] -= count
         self._change()
 
-    def expect(self, job_id: JobId, token: UUID) -> None:
-        """The job is rendered here, and its publication is to follow; its lease is kept until then."""
-        self._expected[job_id] = token
+    def expect(self, entry: Entry) -> None:
+        """The job is rendered here, and its publication is to follow, unless that has begun already."""
+        if self._entries.get(entry.job_id) is entry:
+            self._expected[entry.job_id] = entry.token
 
     def arrived(self, job_id: JobId) -> None:
         """Its publication has ended, or somebody else has it."""
@@ -152,6 +153,7 @@ class Inflight:
             if entry and entry.token == token:
                 self._observe(Seen.LEASE_LOST, job_id=job_id, attempt=entry.attempt)
                 entry.stop("lease lost")
+        self._change()
 
     async def save_progress(self) -> None:
         """Write down what moved since the last time."""
