@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import traceback
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,20 @@ from reactor.events import SlotFreed
 from reactor.loops.inflight import Entry
 from reactor.media.naming import attempt_file_name
 from reactor.observe import Seen
-from reactor.renderers.base import Order
+from reactor.renderers.base import Busy, Order
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from reactor.context import Context
     from reactor.events import JobClaimed
     from reactor.models import Job, JobId
     from reactor.renderers.base import Progress, Rendered, Renderer
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 1.0
+"""Between two tries at a renderer that is full."""
 
 
 async def dispatch(event: JobClaimed, context: Context) -> None:
@@ -111,7 +117,9 @@ async def render(job: Job, entry: Entry, context: Context) -> Rendered:
         entry.progress = progress
 
     try:
-        return await renderer.render(order, report)
+        # Somebody may have cleared it away since the start; that is not this job's fault.
+        await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+        return await draw(renderer, order, report, entry, context)
     except (RenderFailed, anyio.get_cancelled_exc_class()):
         raise
     except Exception as bug:  # a plug-in may raise anything, and the job must end all the same
@@ -123,6 +131,31 @@ async def render(job: Job, entry: Entry, context: Context) -> Rendered:
             traceback=traceback.format_exc(),
         )
         raise RenderFailed(FailureClass.CRASH, f"{type(bug).__name__}: {bug}") from bug
+
+
+async def draw(
+    renderer: Renderer,
+    order: Order,
+    report: Callable[[Progress], None],
+    entry: Entry,
+    context: Context,
+) -> Rendered:
+    """Let the renderer draw, and wait while another reactor's renders fill it.
+
+    Failing the attempt would free the slot here, and one job after another would run into the same.
+    """
+    give_up_at = anyio.current_time() + context.settings.render_timeout_s
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return await renderer.render(order, report)
+        except Busy:
+            if anyio.current_time() > give_up_at:
+                raise
+        if context.gate.draining:
+            entry.stop("shutdown")
+        await anyio.sleep(random.uniform(pause_s / 2, pause_s))
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
 
 def find_renderer(job: Job, context: Context) -> Renderer:

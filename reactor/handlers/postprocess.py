@@ -77,7 +77,8 @@ async def publish_patiently(job: Job, entry: Entry, context: Context) -> Publish
         try:
             return await publish(job, entry.token, context)
         except (OSError, *TRANSIENT) as wrong:
-            if isinstance(wrong, FileNotFoundError):
+            # What is missing may also be the library, which comes back.
+            if isinstance(wrong, FileNotFoundError) and not await is_there(job):
                 raise RenderFailed(FailureClass.BAD_OUTPUT, f"the file is gone: {wrong}") from None
             if anyio.current_time() > give_up_at:
                 full = isinstance(wrong, OSError) and wrong.errno in FULL
@@ -92,3 +93,8 @@ async def publish_patiently(job: Job, entry: Entry, context: Context) -> Publish
             )
         await anyio.sleep(pause)
         pause = min(LONGEST_PAUSE_S, pause * 2)
+
+
+async def is_there(job: Job) -> bool:
+    """Whether the rendered file still lies where the renderer left it."""
+    return bool(job.output_path) and await anyio.Path(str(job.output_path)).exists()

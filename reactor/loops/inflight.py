@@ -149,7 +149,8 @@ class Inflight:
             if job_id in kept:
                 continue
             entry = self._entries.get(job_id)
-            self._expected.pop(job_id, None)
+            if self._expected.get(job_id) == token:
+                del self._expected[job_id]
             if entry and entry.token == token:
                 self._observe(Seen.LEASE_LOST, job_id=job_id, attempt=entry.attempt)
                 entry.stop("lease lost")

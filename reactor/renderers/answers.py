@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from reactor.errors import FailureClass, RenderFailed
-from reactor.renderers.base import Progress
+from reactor.renderers.base import Busy, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,11 +143,10 @@ def read_refusal(answer: Answer) -> RenderFailed:
         return RenderFailed(
             FailureClass.INPUT, said or f"the render server refused the order ({answer.status})"
         )
-    if answer.status in FULL:
-        failure = FailureClass.RESOURCE
-    else:
-        failure = FailureClass.CRASH if answer.status >= 500 else FailureClass.INFRASTRUCTURE
     message = f"the render server answered {answer.status}" + (f": {said}" if said else "")
+    if answer.status in FULL:
+        return Busy(FailureClass.RESOURCE, message[:MESSAGE_LENGTH])
+    failure = FailureClass.CRASH if answer.status >= 500 else FailureClass.INFRASTRUCTURE
     return RenderFailed(failure, message[:MESSAGE_LENGTH])
 
 

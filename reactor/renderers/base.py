@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from reactor.errors import RenderFailed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -51,6 +53,10 @@ class Rendered:
     """How many frames the renderer drew; a file with fewer was cut short."""
 
 
+class Busy(RenderFailed):
+    """The renderer has no room just now; the same order may be taken in a moment."""
+
+
 class Renderer(Protocol):
     """Draws videos somewhere: on this machine, on a cluster, at a service."""
 
@@ -63,7 +69,7 @@ class Renderer(Protocol):
         """How many renders it takes at once just now; 0 while it is down."""
 
     async def render(self, order: Order, report: Callable[[Progress], None]) -> Rendered:
-        """Draw, reporting now and then; RenderFailed says why it did not work out.
+        """Draw, reporting now and then; RenderFailed says why it did not work out, Busy to ask again.
 
         Cancelling the call stops the render for certain before the cancellation goes on.
         """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +32,7 @@ class Daemon:
         self.process = process
         self.url = url
         self._log = log
+        self._known: set[psutil.Process] = set()
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged so far."""
@@ -44,14 +44,15 @@ class Daemon:
         return self._log.read_text()
 
     async def until(
-        self, event: str, *, patience_s: float = PATIENCE_S, **facts: Any
+        self, event: str, *, times: int = 1, patience_s: float = PATIENCE_S, **facts: Any
     ) -> dict[str, Any]:
-        """Wait for a log line with these facts."""
+        """Wait for so many log lines with these facts; the last of them."""
         with anyio.fail_after(patience_s):
             while True:
-                for line in self.lines():
-                    if line["event"] == event and facts.items() <= line.items():
-                        return line
+                lines = [line for line in self.lines() if line["event"] == event]
+                found = [line for line in lines if facts.items() <= line.items()]
+                if len(found) >= times:
+                    return found[times - 1]
                 assert self.process.poll() is None, self.text()
                 await anyio.sleep(LOOK_S)
 
@@ -64,7 +65,19 @@ class Daemon:
 
     def family(self) -> list[psutil.Process]:
         """Everything it has started: leash, render server, renders, workers."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        self._known.update(family)
+        return family
+
+    def kill(self) -> None:
+        """End it and everything it is known to have started; the last resort."""
+        if self.process.poll() is None:
+            self.family()
+            self.process.kill()
+            self.process.wait()
+        for process in self._known:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     async def get(self, path: str) -> httpx.Response:
         """One of its pages."""
@@ -76,6 +89,13 @@ async def until_gone(processes: list[psutil.Process], *, patience_s: float) -> N
     """Wait until none of them runs; a zombie has ended."""
     with anyio.fail_after(patience_s):
         while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
+            await anyio.sleep(LOOK_S)
+
+
+async def until_drawing(data: Path, job: int) -> None:
+    """Wait until the renderer writes this job's file."""
+    with anyio.fail_after(PATIENCE_S):
+        while not list((data / "renders").glob(f"job-{job}-*.part")):
             await anyio.sleep(LOOK_S)
 
 
@@ -135,23 +155,7 @@ def start(environment: dict[str, str], data: Path) -> Iterator[Callable[..., Dae
 
     yield start_one
     for daemon in daemons:
-        with killed_with_family(daemon):
-            pass
-
-
-@contextmanager
-def killed_with_family(daemon: Daemon) -> Iterator[None]:
-    """Whatever a failed test left behind."""
-    try:
-        yield
-    finally:
-        if daemon.process.poll() is None:
-            family = daemon.family()
-            daemon.process.send_signal(signal.SIGKILL)
-            daemon.process.wait()
-            for process in family:
-                if process.is_running():
-                    process.kill()
+        daemon.kill()
 
 
 @pytest.fixture

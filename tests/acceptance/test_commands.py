@@ -110,7 +110,10 @@ async def test_jobs_are_added_steered_and_shown(command: Command, table: Table) 
     )
     job = int(added.stdout.split()[1])
 
+    row = await table.get(job, "template_id", "niche", "params", "quality", "status")
+    assert row == ("title-card", "n", {"title": "Hi [red]there[/red]"}, "1080p", "pending")
     assert "paused" in command("pause").stdout
+    assert await table.rows("SELECT paused FROM reactor.control") == [(True,)]
     assert command("status").stdout.startswith("paused: 1 pending")
     assert command("resume").returncode == 0
     assert "1 pending jobs are due now" in command("flush").stdout
@@ -123,8 +126,37 @@ async def test_jobs_are_added_steered_and_shown(command: Command, table: Table) 
     assert await table.get(job, "status", "error_message") == ("cancelled", "enough")
 
 
-def test_props_that_are_no_object_are_refused(command: Command) -> None:
-    done = command("add", "title-card", "--params", "[1]")
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["add", "title-card", "--params", "[1]"], 2, "--params"),
+        (["add", "title-card", "--params", '{"a": NaN}'], 1, "the database refused that"),
+        (["add", "title-card", "--title", "a\udcffb"], 1, "the database refused"),
+        (["cancel", "99999999999999999999"], 2, "job"),
+        (["retry", "404"], 1, "there is no job 404"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused_in_a_sentence(
+    command: Command, arguments: list[str], code: int, words: str
+) -> None:
+    done = command(*arguments)
 
-    assert done.returncode == 2
-    assert "--params" in done.stderr
+    assert done.returncode == code
+    assert words in done.stderr
+
+
+async def test_a_failed_job_is_retried_and_a_delayed_one_made_due(
+    command: Command, table: Table
+) -> None:
+    failed = await table.insert(status="failed", error_class="crash", retry_count=3)
+    delayed = await table.insert(run_after="infinity")
+
+    retried = command("retry", str(failed))
+    flushed = command("flush")
+
+    assert retried.stdout.strip() == f"job {failed} is pending again"
+    assert flushed.stdout.strip() == "2 pending jobs are due now"
+    assert await table.get(failed, "status", "retry_count") == ("pending", 0)
+    assert await table.rows(
+        "SELECT run_after <= now() FROM actp_gen_jobs WHERE id = %(id)s", id=delayed
+    ) == [(True,)]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
-from tests.acceptance.conftest import Daemon, until_gone
+from tests.acceptance.conftest import Daemon, until_drawing, until_gone
 from tests.acceptance.test_daemon import LONG, VIDEO
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
-    from reactor.settings import Settings
     from tests.fix_reactor import Table
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
 
 CUT = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -23,13 +25,12 @@ CUT = (
 
 
 async def test_a_killed_daemon_leaves_no_renderer_and_another_finishes_the_job(
-    start: Callable[..., Daemon], table: Table, settings: Settings
+    start: Callable[..., Daemon], table: Table, data: Path
 ) -> None:
     first = start()
     await first.until("renderer.up")
-    job = await table.insert(**VIDEO, params='{"title": "Survivor", "duration_s": 15}')
-    await first.until("render.started")
-    await table.until("count(*) = 1 FROM reactor.progress")
+    job = await table.insert(**VIDEO, params='{"title": "Survivor", "duration_s": 5}')
+    await until_drawing(data, job)
     family = first.family()
     assert len(family) >= 3
 
@@ -38,7 +39,7 @@ async def test_a_killed_daemon_leaves_no_renderer_and_another_finishes_the_job(
     second = start()
     await table.until_status(job, "complete", patience_s=60)
 
-    videos = [path for path in settings.library_dir.iterdir() if path.suffix == ".mp4"]
+    videos = [path for path in (data / "library").iterdir() if path.suffix == ".mp4"]
     assert videos == [Path(await table.get(job, "output_path"))]
     outcomes = await table.rows("SELECT attempt, outcome FROM reactor.attempts ORDER BY 1")
     assert outcomes == [(1, "lost"), (2, "complete")]
@@ -46,30 +47,33 @@ async def test_a_killed_daemon_leaves_no_renderer_and_another_finishes_the_job(
 
 
 async def test_a_killed_renderer_is_replaced_and_the_job_uncharged(
-    start: Callable[..., Daemon], table: Table
+    start: Callable[..., Daemon], table: Table, data: Path
 ) -> None:
     daemon = start()
-    up = await daemon.until("renderer.up")
-    job = await table.insert(**VIDEO, params='{"duration_s": 15}')
-    await table.until("count(*) = 1 FROM reactor.progress")
+    await daemon.until("renderer.up")
+    job = await table.insert(**VIDEO, params='{"duration_s": 5}')
+    await until_drawing(data, job)
     server = next(p for p in daemon.family() if p.cmdline()[-2:] == ["reactor", "renderer"])
 
     server.kill()
+    await table.until("error_class = 'infrastructure' FROM actp_gen_jobs WHERE id = %(id)s", id=job)
+    await table.rows("SELECT reactor.flush()")
     await table.until_status(job, "complete", patience_s=60)
 
     assert await table.get(job, "retry_count") == 0
-    ups = [line for line in daemon.lines() if line["event"] == "renderer.up"]
-    assert len(ups) >= 2
-    assert ups[0] == up
+    assert len(list((data / "library").glob("*.mp4"))) == 1
+    events = [line["event"] for line in daemon.lines()]
+    assert events.count("renderer.started") >= 2
+    assert "renderer.down" in events
 
 
 async def test_a_killed_encoder_is_a_crash_and_tried_again(
-    start: Callable[..., Daemon], table: Table
+    start: Callable[..., Daemon], table: Table, data: Path
 ) -> None:
     daemon = start()
     await daemon.until("renderer.up")
     job = await table.insert(**VIDEO, params=LONG)
-    await table.until("count(*) = 1 FROM reactor.progress")
+    await until_drawing(data, job)
     encoders = [
         p for p in daemon.family() if "reactor.renderserver.render" in " ".join(p.cmdline())
     ]
@@ -88,19 +92,19 @@ async def test_a_killed_encoder_is_a_crash_and_tried_again(
 async def test_a_job_that_kills_three_reactors_is_stopped_and_others_go_on(
     start: Callable[..., Daemon], table: Table
 ) -> None:
-    killer = await table.insert(**VIDEO, params=LONG)
-    for attempt in (1, 2, 3):
-        daemon = start()
-        await table.until(
-            "stage = 'rendering' AND attempt = %(attempt)s FROM actp_gen_jobs WHERE id = %(id)s",
-            patience_s=40,
-            id=killer,
+    killer = await table.insert(**VIDEO, params=LONG, attempt=2, approved=False)
+    for attempt in (1, 2):
+        await table.rows(
+            "INSERT INTO reactor.attempts (job_id, attempt, renderer, ended_at, outcome)"
+            " VALUES (%(job)s, %(attempt)s, 'server', now(), 'lost')",
+            job=killer,
             attempt=attempt,
         )
-        family = daemon.family()
-        daemon.process.kill()
-        await until_gone(family, patience_s=5)
+    await table.rows("UPDATE actp_gen_jobs SET approved = true")
+    third = start()
+    await third.until("render.started", job_id=killer, attempt=3)
 
+    third.kill()
     innocent = await table.insert(renderer="server", template_id="title-card")
     start()
     await table.until_status(innocent, "complete", patience_s=60)
@@ -110,17 +114,34 @@ async def test_a_job_that_kills_three_reactors_is_stopped_and_others_go_on(
 
 
 async def test_a_database_that_cuts_every_connection_costs_no_render(
-    start: Callable[..., Daemon], table: Table
+    start: Callable[..., Daemon], table: Table, data: Path
 ) -> None:
     daemon = start()
     await daemon.until("renderer.up")
-    job = await table.insert(**VIDEO, params='{"duration_s": 3}')
-    await daemon.until("render.started")
+    job = await table.insert(**VIDEO, params='{"duration_s": 5}')
+    await until_drawing(data, job)
 
-    for _ in range(3):
+    for times in (1, 2, 3):
         await table.rows(CUT)
-        await daemon.until("listener.lost")
+        await daemon.until("listener.listening", times=times + 1)
     await table.until_status(job, "complete", patience_s=60)
 
     assert await table.get(job, "attempt") == 1
-    assert psutil.pid_exists(daemon.process.pid)
+    assert daemon.process.poll() is None
+
+
+async def test_a_killed_embedded_database_comes_back_and_the_render_is_not_repeated(
+    start: Callable[..., Daemon], command: Command, data: Path
+) -> None:
+    daemon = start(DATABASE_URL="")
+    await daemon.until("renderer.up")
+    clip = "INSERT INTO actp_gen_jobs (template_id, format, quality, params)"
+    clip += """ VALUES ('title-card', 'clip_1_1', '720p', '{"duration_s": 5}') RETURNING id"""
+    job = int(command("psql", "-Atqc", clip, DATABASE_URL="").stdout)
+    await until_drawing(data, job)
+
+    os.kill(int((data / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    await daemon.until("job.complete", job_id=job, attempt=1, patience_s=40)
+
+    assert daemon.process.poll() is None
+    assert all(line.startswith("{") for line in daemon.text().splitlines())
