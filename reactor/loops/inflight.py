@@ -151,7 +151,8 @@ class Inflight:
             entry = self._entries.get(job_id)
             if self._expected.get(job_id) == token:
                 del self._expected[job_id]
-            if entry and entry.token == token:
+            # Past rendering the row's lock decides; the job may have been completed this very moment.
+            if entry and entry.token == token and entry.holds_slot:
                 self._observe(Seen.LEASE_LOST, job_id=job_id, attempt=entry.attempt)
                 entry.stop("lease lost")
         self._change()

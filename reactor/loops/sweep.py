@@ -100,7 +100,7 @@ class Sweep:
         self._found(outputs)
         for job_id in stopped:
             entry = self._inflight.get(job_id)
-            if entry and entry.token == held[job_id]:
+            if entry and entry.token == held[job_id] and entry.holds_slot:
                 entry.stop("the table moved on")
         self._send(SlotFreed())
         self._observe(Seen.SWEPT, lost=len(lost), outputs=len(outputs), stopped=len(stopped))
