@@ -14,7 +14,7 @@ import psycopg
 from benchmarks.bench import tidy
 from benchmarks.spread import paired_ratio
 from benchmarks.table import Line, at_most, line
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.db.pool import connect
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ async def timed(conn: AsyncConnection, size: int) -> float:
     """Milliseconds of one claim; with one job, of its completion as well."""
     token = uuid4()
     began = perf_counter()
-    claimed = await jobs.claim_next_jobs(
+    claimed = await attempts.claim_next_jobs(
         conn, {"dry_run": size}, reactor_id=uuid4(), token=token, lease_s=LEASE_S
     )
     claim_ms = (perf_counter() - began) * 1e3
-    done = await jobs.complete_dry_runs(conn, [job.id for job in claimed], token)
+    done = await attempts.complete_dry_runs(conn, [job.id for job in claimed], token)
     both_ms = (perf_counter() - began) * 1e3
     assert len(claimed) == done == size, "the table has run out of jobs"
     return both_ms if size == 1 else claim_ms

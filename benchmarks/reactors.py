@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.waiting import until
-from reactor.daemon import running
+from reactor.daemon import running, settle_memory
 from reactor.observe import Observer, open_log
 from reactor.settings import load
 
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def reactor_on(
-    bench: Bench, dsn: str, *, renderers: Mapping[str, Renderer] | None = None, **settings: Any
+    bench: Bench,
+    dsn: str,
+    *,
+    renderers: Mapping[str, Renderer] | None = None,
+    api: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[Context]:
-    """A reactor that works on this database, proven to hear, without its HTTP side."""
+    """A reactor that works on this database, proven to hear; its HTTP side only where it is asked for."""
     chosen = {"renderer": "none", "min_free_mb": 0, **settings}
     configured = load(data=bench.directory / "data", database_url=dsn, log="json", **chosen)
     with (bench.directory / "reactor.log").open("a", encoding="utf-8") as log:
         observe = Observer(open_log("json", log))
-        async with running(configured, observe=observe, renderers=renderers, api=False) as context:
+        async with running(configured, observe=observe, renderers=renderers, api=api) as context:
             await until(lambda: context.listener.healthy)
+            settle_memory()
             yield context
 
 

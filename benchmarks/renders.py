@@ -13,10 +13,12 @@ from benchmarks.reactors import reactor_on
 from benchmarks.spread import paired_ratio
 from benchmarks.table import Line, at_most, line
 from benchmarks.waiting import until
-from reactor.db import jobs
+from reactor import jobs
 from reactor.demo.scenery import draw_assets
 from reactor.demo.script import FORMATS, QUALITY, SCRIPT, SECONDS
+from reactor.models import Format, Quality
 from reactor.observe import Seen
+from reactor.records import NewJob
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -148,13 +150,14 @@ async def insert(videos: list[Video], context: Context) -> None:
         for video in videos:
             await jobs.create_job(
                 conn,
-                niche=video.niche,
-                platform=video.platform,
-                template_id=video.template,
-                renderer="server",
-                format=FORMATS[video.platform],
-                quality=QUALITY,
-                container="mp4",
-                params=video.params,
-                priority=0,
+                NewJob(
+                    niche=video.niche,
+                    platform=video.platform,
+                    template_id=video.template,
+                    format=Format(FORMATS[video.platform]),
+                    quality=Quality(QUALITY),
+                    params=video.params,
+                    # Each is to be drawn, also the second time.
+                    cache=False,
+                ),
             )

@@ -1,28 +1,34 @@
-"""How an attempt ends without a video: what each failure class costs, and how long a job waits."""
+"""How an attempt ends: its evidence, what each failure class costs, and what is left behind."""
 
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.db.pool import TRANSIENT
 from reactor.errors import FailureClass
+from reactor.media.naming import dropped_file_name, parse_render_name
 from reactor.observe import Seen
+from reactor.renderers.answers import NAME_LENGTH, count, text
+from reactor.renderers.base import log_tail
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from uuid import UUID
 
     from psycopg import AsyncConnection
 
     from reactor.context import Context
-    from reactor.db.jobs import Ended
+    from reactor.db.attempts import Ended
     from reactor.errors import RenderFailed
     from reactor.models import JobId
+    from reactor.renderers.base import Rendered
 
 T = TypeVar("T")
 
@@ -54,14 +60,42 @@ COSTS = {
 }
 
 
+async def record_rendered(
+    context: Context, job_id: JobId, token: UUID, rendered: Rendered, *, attempt: int
+) -> bool:
+    """Write down that the file is there, and what its renderer said of it; whether we were the first."""
+    return await persist(
+        context,
+        lambda conn: attempts.mark_rendered(
+            conn,
+            job_id,
+            token,
+            output_path=str(rendered.path),
+            attempt=attempt,
+            version=text(rendered.version, NAME_LENGTH) or None,
+            frames=count(rendered.frames),
+            log=log_tail(rendered.log),
+        ),
+    )
+
+
 async def record_failure(
-    context: Context, job_id: JobId, token: UUID, failed: RenderFailed
+    context: Context,
+    job_id: JobId,
+    token: UUID,
+    failed: RenderFailed,
+    *,
+    version: str | None = None,
+    frame: int | None = None,
 ) -> Ended | None:
-    """Write the failure down, and set the alarm for the next attempt if there is to be one."""
+    """Write the failure down, and set the alarm for the next attempt if there is to be one.
+
+    `frame` is how far the render was as far as we know, when the renderer did not say.
+    """
     cost = COSTS[failed.failure]
     ended = await persist(
         context,
-        lambda conn: jobs.fail_attempt(
+        lambda conn: attempts.fail_attempt(
             conn,
             job_id,
             token,
@@ -70,6 +104,9 @@ async def record_failure(
             charged=cost.charged,
             may_retry=cost.may_retry,
             delay_s=context.settings.retry_base_s if cost.wait_s is None else cost.wait_s,
+            version=text(version, NAME_LENGTH) or None,
+            frame=count(frame if failed.frame is None else failed.frame),
+            log=log_tail(failed.log),
         ),
     )
     if ended is None:
@@ -87,6 +124,32 @@ async def record_failure(
     if failed.failure is FailureClass.INFRASTRUCTURE:
         context.supervisor.nudge()
     return ended
+
+
+async def discard_cancelled(context: Context, ids: Sequence[JobId]) -> None:
+    """Remove what renders of cancelled jobs have left, whole or half; the table says which are cancelled."""
+    cancelled = await persist(context, lambda conn: attempts.find_cancelled_jobs(conn, ids))
+    if cancelled:
+        await anyio.to_thread.run_sync(
+            remove_renders, context.settings.renders_dir, dict(cancelled)
+        )
+
+
+def remove_renders(renders_dir: Path, outputs: Mapping[JobId, str | None]) -> None:
+    """Remove the files of these jobs' attempts, and where a renderer put one under a name of its own.
+
+    A file that somebody dropped by hand stays theirs.
+    """
+    with suppress(FileNotFoundError):
+        for path in renders_dir.iterdir():
+            name = parse_render_name(path.name.removesuffix(".part"))
+            if name and name.attempt is not None and name.job_id in outputs:
+                path.unlink(missing_ok=True)
+    for job_id, output in outputs.items():
+        named = Path(output or "")
+        dropped = dropped_file_name(job_id, named.suffix[1:])
+        if named.parent == renders_dir and named.name != dropped:
+            named.unlink(missing_ok=True)
 
 
 async def persist(context: Context, write: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from reactor.db.pool import Database
+    from reactor.downloads import Downloads
     from reactor.events import Event
+    from reactor.loops.deliver import Deliver
     from reactor.loops.inflight import Inflight
     from reactor.loops.listener import Listener
     from reactor.loops.supervisor import Supervisor
@@ -37,6 +39,8 @@ class Context:
     inflight: Inflight
     renderers: Mapping[str, Renderer]
     supervisor: Supervisor
+    deliver: Deliver
+    downloads: Downloads
     listener: Listener
     send: Callable[[Event], None]
     """Put an event into this reactor's own stream; never blocks."""

@@ -6,11 +6,13 @@ their leases back, uncharged. Leases are renewed all the while. A second signal 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -24,9 +26,13 @@ from reactor.db import agents
 from reactor.db.dsn import open_dsn
 from reactor.db.migrate import bring_up_to_date
 from reactor.db.pool import TRANSIENT, open_database
-from reactor.errors import BadConfiguration
+from reactor.directories import clear_old_files, prepare_directories
+from reactor.downloads import Downloads
+from reactor.egress import open_egress
 from reactor.events import SlotFreed
 from reactor.loops.alarm import Alarm
+from reactor.loops.deliver import Deliver
+from reactor.loops.housekeeping import Housekeeping
 from reactor.loops.inflight import Inflight
 from reactor.loops.listener import Listener
 from reactor.loops.revival import Revival
@@ -38,7 +44,6 @@ from reactor.renderers.catalog import build
 from reactor.renderers.server import RenderServer
 from reactor.router import Router
 from reactor.routes import ROUTES
-from reactor.storage.local import clear_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -53,7 +58,6 @@ if TYPE_CHECKING:
 
 STREAM_SIZE = 10_000
 LAST_WORDS_S = 10.0
-LEFTOVER_S = 24 * 3600
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -76,10 +80,17 @@ async def run(settings: Settings, *, observe: Observer | None = None) -> int:
         code = [0]
         tg.start_soon(watch_signals, stop, hurry, code)
         async with running(settings, observe=observe) as context:
+            settle_memory()
             await stop.wait()
             await drain(context, hurry)
         tg.cancel_scope.cancel()
     return code[0]
+
+
+def settle_memory() -> None:
+    """Keep the garbage collector from walking what was made at the start: that would hold everybody up."""
+    gc.collect()
+    gc.freeze()
 
 
 async def watch_signals(stop: anyio.Event, hurry: anyio.Event, code: list[int]) -> None:
@@ -167,13 +178,15 @@ async def wired(
         hearing=lambda: listener.healthy,
     )
     alarm = Alarm(lambda: send(SlotFreed()))
-    async with aclosing(RenderServer(settings)) as server:
+    async with aclosing(RenderServer(settings)) as server, open_egress(settings) as egress:
         supervisor = Supervisor(settings, database, observe, send, server)
         watcher = Watcher(settings, database, observe, send)
+        deliver = Deliver(settings, database, observe, egress)
 
         def reread() -> None:
             sweep.nudge()
             watcher.nudge()
+            deliver.nudge()
 
         listener = Listener(
             settings,
@@ -192,6 +205,8 @@ async def wired(
             inflight=inflight,
             renderers={**build(settings, server), **renderers},
             supervisor=supervisor,
+            deliver=deliver,
+            downloads=Downloads(settings, egress),
             listener=listener,
             send=send,
             wake_in=alarm.set,
@@ -211,9 +226,14 @@ async def start(parts: Parts, tg: TaskGroup) -> None:
     await tg.start(parts.alarm.run)
     await tg.start(parts.sweep.run)
     await tg.start(context.supervisor.run)
+    await tg.start(context.deliver.run)
     await tg.start(parts.watcher.run)
     await tg.start(context.listener.run)
     await tg.start(Revival(context.settings, lambda: context.listener.healthy).run)
+    clear_files = partial(clear_old_files, context.settings)
+    await tg.start(
+        Housekeeping(context.settings, context.database, context.observe, clear_files).run
+    )
 
 
 async def drain(context: Context, hurry: anyio.Event) -> None:
@@ -253,8 +273,13 @@ async def register(context: Context) -> None:
             host=socket.gethostname(),
             version=reactor.__version__,
             url=f"http://{context.settings.http}",
-            capabilities={"renderers": sorted(context.renderers)},
+            capabilities={"renderers": sorted(context.renderers), "slots": own_slots(context)},
         )
+
+
+def own_slots(context: Context) -> dict[str, int]:
+    """What this reactor's plug-ins render at once; the render server says so itself, in its own row."""
+    return {n: r.slots for n, r in context.renderers.items() if r.draws and n != "server"}
 
 
 async def retire(context: Context) -> None:
@@ -264,20 +289,3 @@ async def retire(context: Context) -> None:
             await agents.retire_agents(conn, [context.reactor_id])
     except TRANSIENT:
         pass
-
-
-def prepare_directories(settings: Settings) -> None:
-    """Make what is missing below the data directory."""
-    for directory in (
-        settings.renders_dir,
-        settings.library_dir,
-        settings.quarantine_dir,
-        settings.uploads_dir,
-    ):
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as wrong:
-            raise BadConfiguration(
-                f"REACTOR_DATA: {directory} cannot be made ({wrong.strerror})"
-            ) from None
-    clear_leftovers(settings.library_dir, older_than_s=LEFTOVER_S)

@@ -7,8 +7,12 @@ attempt carry the failure class that decides what happens to the job.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class ReactorError(Exception):
@@ -66,14 +70,51 @@ class FailureClass(StrEnum):
 
 
 class RenderFailed(ReactorError):
-    """The attempt ended without a video."""
+    """The attempt ended without a video; `frame` is how far it came, `log` its renderer's last words."""
 
-    def __init__(self, failure: FailureClass, message: str) -> None:
+    def __init__(
+        self,
+        failure: FailureClass,
+        message: str,
+        *,
+        frame: int | None = None,
+        log: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.failure = failure
+        self.frame = frame
+        self.log = log
 
 
 def bad_input(field: str, problem: str, *, allowed: str = "") -> RenderFailed:
     """Name the field that is wrong and what it may be; such a job is never tried again."""
     hint = f" (allowed: {allowed})" if allowed else ""
     return RenderFailed(FailureClass.INPUT, f"{field}: {problem}{hint}")
+
+
+class Missing(ReactorError):
+    """There is no such thing."""
+
+    exit_code = 1
+
+
+class QuotaExceeded(TryAgain):
+    """The project has as many active jobs as it may have."""
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field of what was asked."""
+
+    field: str
+    message: str
+
+
+class Invalid(ReactorError):
+    """What was asked cannot be: each wrong field by name."""
+
+    exit_code = 2
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = list(errors)

@@ -94,6 +94,12 @@ class FarmFlushed(Announced):
     event: Literal["farm.flushed"]
 
 
+class OutboxFilled(Announced):
+    """Messages wait to be sent to webhooks."""
+
+    event: Literal["outbox.filled"]
+
+
 Notice = (
     JobPending
     | JobProcessing
@@ -105,6 +111,7 @@ Notice = (
     | FarmPaused
     | FarmResumed
     | FarmFlushed
+    | OutboxFilled
 )
 
 
@@ -116,6 +123,7 @@ class Control:
     job_id: JobId | None
     reason: str | None
     pid: int
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,11 +177,11 @@ Event = (
 
 NOTICE: TypeAdapter[Notice] = TypeAdapter(Annotated[Notice, Field(discriminator="event")])
 COMMAND = re.compile(
-    r"(?P<verb>status|ping|pause|resume|flush|retry|cancel)"
+    r"(?P<verb>status|ping|pause|resume|flush|approve|retry|cancel)"
     r"(?: +(?P<job>[1-9][0-9]{0,17}))?(?: +(?P<reason>\S.{0,199}))?",
     re.ASCII,
 )
-WITH_JOB = frozenset({"retry", "cancel"})
+WITH_JOB = frozenset({"approve", "retry", "cancel"})
 
 
 def parse(channel: str, payload: str, pid: int) -> Event:
@@ -196,9 +204,10 @@ def parse_command(payload: str, pid: int) -> Control:
     if not found:
         raise Unreadable("command")
     verb, job, reason = found.group("verb", "job", "reason")
-    if (verb in WITH_JOB) != (job is not None) or (reason and verb != "cancel"):
+    force = verb == "retry" and reason == "force"
+    if (verb in WITH_JOB) != (job is not None) or (reason and verb != "cancel" and not force):
         raise Unreadable("command")
     # A reason is shown to people: no terminal escapes, no reversed text, nothing UTF-8 cannot hold.
     if reason and not reason.isprintable():
         raise Unreadable("command")
-    return Control(verb, JobId(int(job)) if job else None, reason, pid)
+    return Control(verb, JobId(int(job)) if job else None, None if force else reason, pid, force)

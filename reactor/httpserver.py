@@ -1,6 +1,6 @@
-"""How our HTTP applications are served: loopback manners, and a server that owns no signals.
+"""How our HTTP applications are served: manners towards strangers, and a server that owns no signals.
 
-Used by the status pages and by the embedded render server. The composition root binds the socket
+Used by the reactor's API and by the embedded render server. The composition root binds the socket
 early, so that a taken port is one line and not a traceback, and stops a server by cancelling its
 scope.
 """
@@ -11,25 +11,31 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
 from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 
 from reactor.errors import BadConfiguration
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from anyio.abc import TaskStatus
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BACKLOG = 512
 GRACE_S = 5
 """How long open requests may take once the server stops; longer ones are cut."""
 BODY_LIMIT = 1 << 20
+"""Bytes of JSON."""
+JSON = "application/json"
+FORM = "multipart/form-data"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 SAME_SITE = ("same-origin", "none")
 
@@ -117,9 +123,16 @@ class Server(uvicorn.Server):
         yield
 
 
-def local_only(app: ASGIApp, sock: socket.socket) -> ASGIApp:
-    """The app behind the checks that keep other people's web pages from reaching it."""
+def local_only(app: ASGIApp, sock: socket.socket) -> LocalOnly:
+    """The app behind the checks that keep other people's web pages out, unless it brought its own."""
+    if isinstance(app, LocalOnly):
+        return app
     return LocalOnly(app, bound_host=str(sock.getsockname()[0]))
+
+
+def as_error(path: str, status: int, message: str) -> Response:
+    """A refusal as the render-server contract has it."""
+    return JSONResponse({"error": {"class": "input", "message": message}}, status)
 
 
 class Refusal(Exception):
@@ -130,15 +143,28 @@ class Refusal(Exception):
         self.status = status
 
 
-TOO_LARGE = Refusal(413, f"body: at most {BODY_LIMIT} bytes are accepted")
-
-
 class LocalOnly:
-    """Refuse foreign hosts (DNS rebinding), foreign origins (CSRF), odd bodies and large ones."""
+    """Refuse foreign hosts (DNS rebinding), foreign origins (CSRF), odd bodies and large ones.
 
-    def __init__(self, app: ASGIApp, *, bound_host: str = "127.0.0.1") -> None:
+    `any_host` is for applications that ask for a token and have a name of their own. `uploads` are the
+    paths that take multipart/form-data, and how many bytes of it. `answer` makes a refusal of path,
+    status and message.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        bound_host: str = "127.0.0.1",
+        any_host: bool = False,
+        uploads: Mapping[str, int] = MappingProxyType({}),
+        answer: Callable[[str, int, str], Response] = as_error,
+    ) -> None:
         self.app = app
         self.bound_host = bound_host
+        self.any_host = any_host
+        self.uploads = uploads
+        self.answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on; lifespan events go straight through."""
@@ -146,19 +172,19 @@ class LocalOnly:
             await self.app(scope, receive, send)
             return
         try:
-            self.check(scope)
+            limit = self.check(scope)
         except Refusal as refusal:
-            await refuse(scope, send, refusal)
+            await self.refuse(scope, send, refusal)
             return
-        body = LimitedBody(scope, receive, send)
+        body = LimitedBody(self, scope, receive, send, limit)
         try:
             await self.app(scope, body.receive, body.send)
         except ClientDisconnect:
             if not body.refused:
                 raise
 
-    def check(self, scope: Scope) -> None:
-        """Raise Refusal unless the request comes from this machine's own pages or tools."""
+    def check(self, scope: Scope) -> int:
+        """How large the body may be; Refusal unless our own pages or a program ask."""
         headers = {
             name.decode("latin-1").lower(): v.decode("latin-1") for name, v in scope["headers"]
         }
@@ -168,17 +194,8 @@ class LocalOnly:
             )
         websocket = scope["type"] == "websocket"
         if websocket or scope["method"] not in SAFE_METHODS:
-            self.check_origin(headers)
-        if not websocket:
-            check_body(headers)
-
-    def check_origin(self, headers: dict[str, str]) -> None:
-        """Browsers say where a request comes from; only our own pages may cause effects."""
-        site = headers.get("sec-fetch-site", "none")
-        origin = headers.get("origin")
-        same = origin is None or urlsplit(origin).netloc.lower() == headers["host"].lower()
-        if not same or site not in SAME_SITE:
-            raise Refusal(403, "Origin: requests from other web pages are not accepted")
+            check_origin(headers)
+        return BODY_LIMIT if websocket else self.check_body(headers, scope["path"])
 
     def is_ours(self, host: str) -> bool:
         """Whether a Host header is a loopback name or the address we are bound to."""
@@ -186,7 +203,49 @@ class LocalOnly:
             name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:
             return False
+        # A page elsewhere that has its own name resolved to our address (DNS rebinding) still is another
+        # origin to the browser, which does not give it the token. So with a token any name will do.
+        if self.any_host and name:
+            return True
         return name in ("localhost", self.bound_host) or is_loopback(name)
+
+    def check_body(self, headers: Mapping[str, str], path: str) -> int:
+        """How large it may be; other types than these are what plain HTML forms can send."""
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        upload = self.uploads.get(path) if kind == FORM else None
+        limit = upload or BODY_LIMIT
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > limit:
+            raise too_large(limit)
+        has_body = int(length) > 0 or "transfer-encoding" in headers
+        if has_body and kind != JSON and not upload:
+            allowed = f"{JSON}, {FORM}" if path in self.uploads else JSON
+            raise Refusal(415, f"Content-Type: '{kind}' is not accepted (allowed: {allowed})")
+        return limit
+
+    async def refuse(self, scope: Scope, send: Send, refusal: Refusal) -> None:
+        """Answer with the status and one sentence; a WebSocket is closed before it opens."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)[:120]})
+            return
+        answer = self.answer(scope["path"], refusal.status, str(refusal))
+        # What is left of the request is not read.
+        answer.headers["connection"] = "close"
+        await answer(scope, no_more, send)
+
+
+async def no_more() -> Message:
+    """Nothing is read for an answer that is known already."""
+    return {"type": "http.disconnect"}
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Browsers say where a request comes from; only our own pages may cause effects."""
+    site = headers.get("sec-fetch-site", "none")
+    origin = headers.get("origin")
+    same = origin is None or origin.partition("://")[2].lower() == headers["host"].lower()
+    if not same or site not in SAME_SITE:
+        raise Refusal(403, "Origin: requests from other web pages are not accepted")
 
 
 def is_loopback(name: str) -> bool:
@@ -197,52 +256,36 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def check_body(headers: dict[str, str]) -> None:
-    """A body is JSON and not too large; other types are what plain HTML forms can send."""
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > BODY_LIMIT:
-        raise TOO_LARGE
-    has_body = int(length) > 0 or "transfer-encoding" in headers
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body and kind != "application/json":
-        raise Refusal(415, f"Content-Type: '{kind}' is not accepted (allowed: application/json)")
+def too_large(limit: int) -> Refusal:
+    """More was sent than is read."""
+    return Refusal(413, f"body: at most {limit} bytes are accepted")
 
 
 class LimitedBody:
     """Counts what a request brings, also in chunks; too much is refused and the app sees it end."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope, self.upstream, self.downstream = scope, receive, send
+    def __init__(
+        self, door: LocalOnly, scope: Scope, receive: Receive, send: Send, limit: int
+    ) -> None:
+        self.door, self.scope, self.upstream, self.downstream = door, scope, receive, send
+        self.limit = limit
         self.size = 0
         self.refused = False
+        self.answered = False
 
     async def receive(self) -> Message:
         """The next message; after too many bytes a disconnect."""
         message = await self.upstream()
         if message["type"] == "http.request":
             self.size += len(message.get("body", b""))
-        if self.size > BODY_LIMIT and not self.refused:
+        if self.size > self.limit and not self.refused:
             self.refused = True
-            await refuse(self.scope, self.downstream, TOO_LARGE)
+            if not self.answered:
+                await self.door.refuse(self.scope, self.downstream, too_large(self.limit))
         return {"type": "http.disconnect"} if self.refused else message
 
     async def send(self, message: Message) -> None:
         """Pass on what the app answers, unless it was answered for it."""
-        if not self.refused:
+        if not self.refused or self.answered:
+            self.answered = True
             await self.downstream(message)
-
-
-async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
-    """Answer with the status and one sentence; a WebSocket is closed before it opens."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)[:120]})
-        return
-    message = str(refusal).replace("\\", "\\\\").replace('"', '\\"')
-    body = f'{{"error":{{"class":"input","message":"{message}"}}}}'.encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -122,6 +122,10 @@ class Job(BaseModel):
     created_at: datetime | None
     render_started_at: datetime | None
     output_path: str | None
+    cache: bool = True
+    was_cached: bool = False
+    """An earlier attempt took over a file, and that did not end well."""
+    timeout_s: float | None = None
     frames: int | None = None
 
     def spec(self) -> RenderSpec:

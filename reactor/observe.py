@@ -61,11 +61,23 @@ class Seen(StrEnum):
     HANDLER_FAILED = "handler.failed"
     ALERT_RAISED = "alert.raised"
     SERVING = "http.serving"
+    WEBHOOK_DELIVERED = "webhook.delivered"
+    WEBHOOK_FAILED = "webhook.failed"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    CACHE_HIT = "cache.hit"
+    TIDIED = "housekeeping.done"
 
 
 # What happens for every job or every second is for counters; people read the rest.
 QUIET = frozenset(
-    {Seen.SWEPT, Seen.DISCOVERED, Seen.JOBS_CLAIMED, Seen.FILE_SEEN, Seen.NOTICE_DROPPED}
+    {
+        Seen.SWEPT,
+        Seen.TIDIED,
+        Seen.DISCOVERED,
+        Seen.JOBS_CLAIMED,
+        Seen.FILE_SEEN,
+        Seen.NOTICE_DROPPED,
+    }
 )
 WARNINGS = frozenset(
     {
@@ -82,6 +94,8 @@ WARNINGS = frozenset(
         Seen.WATCH_LOST,
         Seen.RENDERER_DOWN,
         Seen.COMMAND_REFUSED,
+        Seen.WEBHOOK_FAILED,
+        Seen.WEBHOOK_DISABLED,
     }
 )
 ERRORS = frozenset({Seen.HANDLER_FAILED, Seen.ALERT_RAISED})

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_process, to_thread
 
-from reactor.db import jobs, publications
+from reactor.db import attempts, publications
 from reactor.errors import FailureClass, RenderFailed
 from reactor.media.naming import file_name, title_of
 from reactor.media.source import Rejected
@@ -214,7 +214,7 @@ async def complete(
     `source` is None when the video is in its place already.
     """
     async with context.database.transaction() as conn:
-        if not await jobs.lock_for_publishing(conn, job.id, token):
+        if not await attempts.lock_for_publishing(conn, job.id, token):
             return False
         if source is not None:
             await to_thread.run_sync(place, source, Path(artifact["path"]))
@@ -223,7 +223,7 @@ async def complete(
             await anyio.Path(thumbnail_part).replace(artifact["thumbnail_path"])
         await publications.confirm_publication(conn, job.id, artifact["path"])
         row = {**artifact, "output_path": artifact["path"]}
-        return await jobs.complete_job(conn, job.id, token, row)
+        return await attempts.complete_job(conn, job.id, token, row)
 
 
 def bring_near(source: Path, directory: Path) -> Path:

@@ -13,6 +13,7 @@ from reactor.handlers.adopt import adopt
 from reactor.handlers.alert import alert
 from reactor.handlers.claim import claim
 from reactor.handlers.control import control
+from reactor.handlers.deliver import deliver
 from reactor.handlers.dispatch import dispatch
 from reactor.handlers.postprocess import postprocess
 from reactor.handlers.stop import stop
@@ -46,6 +47,7 @@ ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
         events.JobProcessing: (),
         events.JobProgress: (),
         events.JobComplete: (),
+        events.OutboxFilled: (Each(deliver),),
         events.FarmPaused: (),
     }
 )

@@ -6,7 +6,9 @@ cannot work is one line that names the setting, what is wrong and what to write 
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -30,6 +32,10 @@ from pydantic_settings import (
 
 from reactor.errors import BadConfiguration
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TOKEN_LENGTH = 16
+TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 
 
@@ -66,6 +72,22 @@ class Settings(BaseSettings):
     """A label for people; identity is a new UUID per process."""
 
     http: str = "127.0.0.1:8787"
+    token: SecretStr | None = None
+    """What callers must show; without one our pages are for this machine only."""
+    upload_mb: Annotated[int, Field(ge=1)] = 512
+    """The largest file that may be uploaded."""
+    uploads_at_once: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Files in one batch."""
+    project_max_active: Annotated[int, Field(ge=1)] | None = 10_000
+    """Pending and rendering jobs a project may have; the table's own row for it says otherwise."""
+    project_max_rendering: Annotated[int, Field(ge=1)] | None = None
+    """Jobs of a project that may render at once."""
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Private hosts and networks that webhooks and downloads may reach."""
+    download_mb: Annotated[int, Field(ge=1)] = 20_000
+    """The largest file that a job may have brought in from a URL."""
+    events_keep_days: Annotated[int, Field(ge=1, le=3650)] = 14
+    """How long the log of events and delivered messages is kept."""
     renderer: str = "embedded"
     """`embedded`, `none`, or the command line of another render server."""
     renderer_url: str = "http://127.0.0.1:3100"
@@ -142,6 +164,21 @@ class Settings(BaseSettings):
             [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
         )
 
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def split_hosts(cls, value: Any) -> Any:
+        """In the environment: separated by commas."""
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("egress_allow")
+    @classmethod
+    def known_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Host names, addresses and networks."""
+        for entry in value:
+            if not HOST.fullmatch(entry) and not is_network(entry):
+                raise ValueError(f"'{entry}' is neither a host nor a network like 10.0.0.0/8")
+        return value
+
     @field_validator("postgres_version")
     @classmethod
     def known_postgres(cls, value: int) -> int:
@@ -152,11 +189,21 @@ class Settings(BaseSettings):
 
     @field_validator("http")
     @classmethod
-    def loopback_only(cls, value: str) -> str:
-        """Until there are tokens, our pages are for this machine only."""
-        host, _ = split_address(value)
-        if host not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError(f"'{host}' is not a loopback address; use 127.0.0.1:8787")
+    def an_address(cls, value: str) -> str:
+        """Host and port."""
+        split_address(value)
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        """Long enough that nobody tries, and writable in a header."""
+        said = value.get_secret_value() if value else None
+        if said is not None and (len(said) < TOKEN_LENGTH or not TOKEN.fullmatch(said)):
+            raise ValueError(
+                f"must be at least {TOKEN_LENGTH} letters, digits or -._~+/=; "
+                "`openssl rand -hex 24` makes one"
+            )
         return value
 
     @field_validator("renderer_url")
@@ -175,6 +222,17 @@ class Settings(BaseSettings):
         if value not in ("auto", "json", "console"):
             raise ValueError("allowed: auto, json, console")
         return value
+
+    @model_validator(mode="after")
+    def token_beyond_loopback(self) -> Settings:
+        """Whoever can reach the port could order renders."""
+        host, _ = self.http_address
+        if host not in LOOPBACK and self.token is None:
+            raise ValueError(
+                f"REACTOR_HTTP: '{host}' can be reached from elsewhere, and there is no token; "
+                "set REACTOR_TOKEN (`openssl rand -hex 24` makes one), or use 127.0.0.1:8787"
+            )
+        return self
 
     @model_validator(mode="after")
     def beats_fit_lease(self) -> Settings:
@@ -213,8 +271,17 @@ def sentence(error: Any) -> str:
         return problem
     name = str(error["loc"][0]).upper()
     setting = name if name == "DATABASE_URL" else f"REACTOR_{name}"
-    secret = setting.endswith("_URL")
+    secret = setting.endswith(("_URL", "_TOKEN"))
     return f"{setting}: {problem}" + ("" if secret else f" (it is {error['input']!r})")
+
+
+def is_network(text: str) -> bool:
+    """Whether it is an address or a network of addresses."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def split_address(value: str) -> tuple[str, int]:

@@ -2,20 +2,28 @@
 -- `reactor.obey` does the deed and writes the audit row; the short functions say who asked.
 -- They run as their owner, so an operator needs no right on any table.
 
-CREATE OR REPLACE FUNCTION reactor.obey(verb text, job bigint, reason text, given_by text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+-- What had other parameters in an earlier release would stay beside its successor.
+DROP FUNCTION IF EXISTS reactor.obey(text, bigint, text, text);
+DROP FUNCTION IF EXISTS reactor.retry(bigint);
+
+-- `verdict` is done, missing (no such job) or refused (not in its present state); `outcome` says it to people.
+CREATE OR REPLACE FUNCTION reactor.obey(
+    verb text, job bigint, reason text, given_by text, force boolean, OUT verdict text, OUT outcome text
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
 DECLARE
-    outcome text;
     touched bigint;
     was record;
 BEGIN
-    IF verb IN ('retry', 'cancel') THEN
-        SELECT status, stage INTO was FROM public.actp_gen_jobs WHERE id = job FOR UPDATE;
+    verdict := 'done';
+    IF verb IN ('retry', 'cancel', 'approve') THEN
+        SELECT status, stage, approved, retry_count, max_attempts INTO was
+          FROM public.actp_gen_jobs WHERE id = job FOR UPDATE;
         IF NOT FOUND THEN
+            verdict := 'missing';
             outcome := format('there is no job %s', job);
         END IF;
     END IF;
-    IF outcome IS NOT NULL THEN
+    IF verdict = 'missing' THEN
         NULL;
     ELSIF verb IN ('pause', 'resume') THEN
         UPDATE reactor.control SET paused = (verb = 'pause'), changed_at = now(), changed_by = given_by
@@ -26,17 +34,32 @@ BEGIN
         SELECT count(*) INTO touched FROM public.actp_gen_jobs WHERE status = 'pending' AND approved;
         outcome := format('%s pending jobs are due now', touched);
         PERFORM pg_notify('reactor_events', '{"event":"farm.flushed"}');
+    ELSIF verb = 'approve' THEN
+        IF was.approved IS NOT FALSE THEN
+            outcome := format('job %s is approved already', job);
+        ELSIF was.status <> 'pending' THEN
+            verdict := 'refused';
+            outcome := format('job %s is %s; only a pending job can be approved', job, was.status);
+        ELSE
+            UPDATE public.actp_gen_jobs SET approved = true WHERE id = job;
+            outcome := format('job %s is approved', job);
+        END IF;
     ELSIF verb = 'retry' THEN
-        IF was.status = 'failed' THEN
+        IF was.status IS DISTINCT FROM 'failed' THEN
+            verdict := 'refused';
+            outcome := format('job %s is %s; only a failed job can be retried', job, was.status);
+        ELSIF was.retry_count >= was.max_attempts AND NOT coalesce(force, false) THEN
+            verdict := 'refused';
+            outcome := format('job %s has used its %s attempts; retry it with force to give it as many again', job, was.max_attempts);
+        ELSE
             UPDATE public.actp_gen_jobs
-               SET status = 'pending', stage = NULL, run_after = now(), retry_count = 0, progress = 0,
-                   error_class = NULL, error_message = NULL, completed_at = NULL
+               SET status = 'pending', stage = NULL, run_after = now(), progress = 0,
+                   retry_count = CASE WHEN force THEN 0 ELSE retry_count END,
+                   error_class = NULL, error_message = NULL, completed_at = NULL, render_completed_at = NULL
              WHERE id = job;
             UPDATE reactor.alerts SET resolved_at = now()
              WHERE kind = 'job_failed' AND subject = job::text AND resolved_at IS NULL;
             outcome := format('job %s is pending again', job);
-        ELSE
-            outcome := format('job %s is %s; only a failed job can be retried', job, was.status);
         END IF;
     ELSIF verb = 'cancel' THEN
         IF was.status = 'pending' OR (was.status = 'processing' AND was.stage IS DISTINCT FROM 'publishing') THEN
@@ -48,29 +71,31 @@ BEGIN
              WHERE job_id = job AND ended_at IS NULL;
             DELETE FROM reactor.progress WHERE job_id = job;
             outcome := format('job %s is cancelled', job);
-        ELSIF was.status = 'processing' THEN
-            outcome := format('job %s is being published; it is too late to cancel it', job);
         ELSE
-            outcome := format('job %s is %s; only a pending or processing job can be cancelled', job, was.status);
+            verdict := 'refused';
+            outcome := CASE was.status
+                WHEN 'processing' THEN format('job %s is being published; it is too late to cancel it', job)
+                ELSE format('job %s is %s; only a pending or processing job can be cancelled', job, was.status) END;
         END IF;
     ELSE
-        RAISE EXCEPTION 'unknown command %', verb USING HINT = 'pause, resume, flush, retry, cancel';
+        RAISE EXCEPTION 'unknown command %', verb USING HINT = 'pause, resume, flush, approve, retry, cancel';
     END IF;
     INSERT INTO reactor.commands (verb, job_id, reason, given_by, outcome)
     VALUES (verb, job, reason, given_by, outcome);
-    RETURN outcome;
 END $$;
 
 CREATE OR REPLACE FUNCTION reactor.pause() RETURNS text LANGUAGE sql SECURITY DEFINER
-SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT reactor.obey('pause', NULL, NULL, session_user) $$;
+SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT outcome FROM reactor.obey('pause', NULL, NULL, session_user, false) $$;
 CREATE OR REPLACE FUNCTION reactor.resume() RETURNS text LANGUAGE sql SECURITY DEFINER
-SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT reactor.obey('resume', NULL, NULL, session_user) $$;
+SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT outcome FROM reactor.obey('resume', NULL, NULL, session_user, false) $$;
 CREATE OR REPLACE FUNCTION reactor.flush() RETURNS text LANGUAGE sql SECURITY DEFINER
-SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT reactor.obey('flush', NULL, NULL, session_user) $$;
-CREATE OR REPLACE FUNCTION reactor.retry(job bigint) RETURNS text LANGUAGE sql SECURITY DEFINER
-SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT reactor.obey('retry', job, NULL, session_user) $$;
+SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT outcome FROM reactor.obey('flush', NULL, NULL, session_user, false) $$;
+CREATE OR REPLACE FUNCTION reactor.approve(job bigint) RETURNS text LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT outcome FROM reactor.obey('approve', job, NULL, session_user, false) $$;
+CREATE OR REPLACE FUNCTION reactor.retry(job bigint, force boolean DEFAULT false) RETURNS text LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT outcome FROM reactor.obey('retry', job, NULL, session_user, force) $$;
 CREATE OR REPLACE FUNCTION reactor.cancel(job bigint, reason text DEFAULT NULL) RETURNS text LANGUAGE sql SECURITY DEFINER
-SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT reactor.obey('cancel', job, reason, session_user) $$;
+SET search_path = pg_catalog, reactor, pg_temp AS $$ SELECT outcome FROM reactor.obey('cancel', job, reason, session_user, false) $$;
 
 -- Functions are executable by everybody until told otherwise.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reactor FROM PUBLIC;
@@ -83,9 +108,11 @@ BEGIN
     IF to_regrole('reactor_operator') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA reactor TO reactor_operator;
         GRANT EXECUTE ON FUNCTION reactor.pause(), reactor.resume(), reactor.flush(),
-            reactor.retry(bigint), reactor.cancel(bigint, text) TO reactor_operator;
-        GRANT SELECT ON public.actp_gen_jobs, reactor.commands, reactor.alerts, reactor.attempts, reactor.orphans
+            reactor.approve(bigint), reactor.retry(bigint, boolean), reactor.cancel(bigint, text), reactor.why(bigint) TO reactor_operator;
+        GRANT SELECT ON public.actp_gen_jobs, reactor.commands, reactor.alerts, reactor.attempts, reactor.orphans, reactor.events, reactor.job_records
             TO reactor_operator;
+        -- What people fill in by hand.
+        GRANT SELECT, INSERT, UPDATE, DELETE ON reactor.sessions, reactor.edls, reactor.assets, reactor.projects TO reactor_operator;
     END IF;
     IF to_regrole('reactor_producer') IS NOT NULL THEN
         GRANT INSERT ON public.actp_gen_jobs TO reactor_producer;

@@ -26,7 +26,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- One event's ids in messages of at most 350; beyond eight messages only the count.
-CREATE OR REPLACE FUNCTION reactor.announce(event text, ids bigint[]) RETURNS void
+CREATE OR REPLACE FUNCTION reactor.tell(event text, ids bigint[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, reactor, pg_temp AS $$
 BEGIN
     IF cardinality(ids) > 8 * 350 THEN
@@ -36,6 +36,57 @@ BEGIN
             PERFORM pg_notify('reactor_events',
                               json_build_object('event', event, 'ids', ids[start : start + 349])::text);
         END LOOP;
+    END IF;
+END $$;
+
+-- A message for every webhook that wants this event of these jobs; docs/webhooks.md shows one.
+CREATE OR REPLACE FUNCTION reactor.post(event text, ids bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    INSERT INTO reactor.outbox (webhook_id, event, job_id, body)
+    SELECT webhook.webhook_id, post.event, job.id, json_build_object(
+               'type', post.event,
+               'timestamp', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+               'data', json_build_object(
+                   'id', job.id, 'status', job.status, 'project_id', job.project_id, 'session_id', job.session_id,
+                   'batch_id', job.batch_id, 'template_id', job.template_id, 'format', job.format, 'quality', job.quality,
+                   'output_path', job.output_path, 'thumbnail_path', job.thumbnail_path, 'video_url', job.video_url,
+                   'file_size_bytes', job.file_size_bytes, 'duration_s', job.duration_s, 'width', job.width,
+                   'height', job.height, 'sha256', job.sha256, 'error_class', job.error_class,
+                   'error_message', left(job.error_message, 4000), 'created_at', job.created_at,
+                   'completed_at', job.completed_at,
+                   -- A message stays small; what is larger is read from the job.
+                   'metadata', CASE WHEN length(job.metadata::text) <= 8000 THEN job.metadata END))::text
+      FROM reactor.webhooks AS webhook
+      JOIN public.actp_gen_jobs AS job ON job.id = ANY (ids)
+       AND (webhook.project_id IS NULL OR webhook.project_id = job.project_id)
+     WHERE webhook.enabled AND post.event = ANY (webhook.events)
+     ORDER BY job.id, webhook.webhook_id
+       FOR KEY SHARE OF webhook;
+    IF FOUND THEN
+        PERFORM pg_notify('reactor_events', '{"event":"outbox.filled"}');
+    END IF;
+END $$;
+
+-- What happened to jobs: into the log, into the outbox, and out as NOTIFY.
+CREATE OR REPLACE FUNCTION reactor.announce(event text, ids bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    IF coalesce(cardinality(ids), 0) = 0 THEN
+        RETURN;
+    END IF;
+    IF cardinality(ids) <= 350 THEN
+        -- The common case without a detour, because every producer waits for it.
+        INSERT INTO reactor.events (event, job_ids) VALUES (announce.event, ids);
+        PERFORM pg_notify('reactor_events', json_build_object('event', event, 'ids', ids)::text);
+    ELSE
+        FOR start IN 1 .. cardinality(ids) BY 1000 LOOP
+            INSERT INTO reactor.events (event, job_ids) VALUES (announce.event, ids[start : start + 999]);
+        END LOOP;
+        PERFORM reactor.tell(event, ids);
+    END IF;
+    IF EXISTS (SELECT FROM reactor.webhooks WHERE enabled) THEN
+        PERFORM reactor.post(event, ids);
     END IF;
 END $$;
 

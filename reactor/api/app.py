@@ -5,81 +5,120 @@ Endpoints are methods of objects that were given the context; nothing here is gl
 
 from __future__ import annotations
 
-import traceback
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from reactor import __version__
-from reactor.api import page
+from reactor.api import batches, page, projects, render_jobs, renders, sessions, webhooks
+from reactor.api.auth import TokenRequired
 from reactor.api.health import Alive, Health, Ready
 from reactor.api.metrics import Scrape
-from reactor.api.problem import Problem, ProblemResponse, problem
+from reactor.api.openapi import REF, Documented
+from reactor.api.problem import problem
 from reactor.api.readings import Readings
+from reactor.api.refusals import add_refusals
 from reactor.api.renderer import RendererStatus, Status
+from reactor.api.route import AWAY, Route, add
 from reactor.api.videos import Videos
-from reactor.db.pool import TRANSIENT
-from reactor.errors import DatabaseUnavailable
-from reactor.observe import Seen
+from reactor.httpserver import BODY_LIMIT, LocalOnly
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fastapi import Request
+    from pydantic import BaseModel
 
     from reactor.context import Context
+    from reactor.settings import Settings
 
 DESCRIPTION = (
     "An event-driven render farm that lives in Postgres: insert a row and a video comes out."
 )
-AWAY = {503: "The database does not answer."}
 OF_VIDEOS = {**AWAY, 404: "No such job.", 409: "Not complete.", 410: "The file is gone."}
-
-
-class Route(NamedTuple):
-    """One address and what answers there."""
-
-    path: str
-    endpoint: Callable[..., Awaitable[Any]]
-    tag: str | None = None
-    """Where it stands in the documentation; None for our pages, which do not."""
-    model: type[Any] | None = None
-    answer: type[Response] = JSONResponse
-    problems: Mapping[int, str] = {}
 
 
 def routes(context: Context) -> Sequence[Route]:
     """Everything that is served."""
     readings = Readings(context.database)
-    health, status, videos = Health(context), Status(context, readings), Videos(context)
+    health, status = Health(context), Status(context, readings)
     scrape = Scrape(context, readings, status)
     return (
         Route("/", page.live_page),
         Route("/docs", page.docs_page),
         Route("/static/{name}", page.static_file),
         Route("/favicon.ico", page.favicon),
-        Route("/health", health.health, "operations", Alive),
-        Route("/ready", health.ready, "operations", Ready),
+        Route("/health", health.health, "operations", Alive, extra=also(Alive, "It is stuck.")),
+        Route("/ready", health.ready, "operations", Ready, extra=also(Ready, "It cannot.")),
         Route("/metrics", scrape.metrics, "operations", None, PlainTextResponse),
         Route("/api/renderer/status", status.status, "renderer", RendererStatus, problems=AWAY),
-        Route("/api/videos/{job_id}/data", videos.data, "videos", None, FileResponse, OF_VIDEOS),
+        *video_routes(Videos(context)),
+        *renders.routes(context),
+        *projects.routes(context),
+        *batches.routes(context),
+        *sessions.routes(context),
+        *render_jobs.routes(context),
+        *webhooks.routes(context),
+    )
+
+
+def video_routes(videos: Videos) -> Sequence[Route]:
+    """The files of a job; players ask for parts of them."""
+    path, part = "/api/videos/{job_id}", {206: "The part that `Range` asks for."}
+    video, still = ("video/mp4", "video/webm", "image/gif", "image/jpeg"), ("image/jpeg",)
+    return (
         Route(
-            "/api/videos/{job_id}/thumbnail",
+            f"{path}/data",
+            videos.data,
+            "videos",
+            answer=FileResponse,
+            problems=OF_VIDEOS,
+            extra=files({200: "The file.", **part}, video),
+        ),
+        Route(
+            f"{path}/thumbnail",
             videos.thumbnail,
             "videos",
-            None,
-            FileResponse,
-            OF_VIDEOS,
+            answer=FileResponse,
+            problems=OF_VIDEOS,
+            extra=files({200: "The picture.", **part}, still),
         ),
     )
 
 
-def create_app(context: Context) -> FastAPI:
-    """The application; `reactor.httpserver` serves it and keeps strangers out."""
-    app = FastAPI(
+def files(said: Mapping[int, str], types: Sequence[str]) -> Mapping[str, Any]:
+    """Answers that are files of these types."""
+    content = {name: {"schema": {"type": "string", "format": "binary"}} for name in types}
+    return {
+        "responses": {
+            str(code): {"description": words, "content": content} for code, words in said.items()
+        }
+    }
+
+
+def also(model: type[BaseModel], said: str) -> Mapping[str, Any]:
+    """The same report when the answer is no."""
+    schema = {"$ref": REF.format(model=model.__name__)}
+    return {
+        "responses": {
+            "503": {"description": said, "content": {"application/json": {"schema": schema}}}
+        }
+    }
+
+
+def create_app(context: Context) -> LocalOnly:
+    """The application behind its door: strangers' pages and oversized bodies stay out."""
+    return LocalOnly(
+        application(context),
+        # Beyond this machine, or behind a proxy, there is a name of its own, and then there is a token.
+        any_host=context.settings.token is not None,
+        uploads=uploads(context.settings),
+        answer=refusal,
+    )
+
+
+def application(context: Context) -> Documented:
+    """The routes, the errors and the token."""
+    app = Documented(
         title="Render reactor",
         version=__version__,
         description=DESCRIPTION,
@@ -90,74 +129,19 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     for route in routes(context):
         add(app, route)
+    add_refusals(app)
+    if token := context.settings.token:
+        app.guarded = True
+        app.add_middleware(TokenRequired, token=token)
     app.add_middleware(page.SecurityHeaders)
-    app.add_exception_handler(HTTPException, refuse)
-    app.add_exception_handler(RequestValidationError, refuse_input)
-    for away in (DatabaseUnavailable, *TRANSIENT):
-        app.add_exception_handler(away, tell_unavailable)
-    app.add_exception_handler(Exception, tell_broken)
     return app
 
 
-def add(app: FastAPI, route: Route) -> None:
-    """Add one route, which answers HEAD as it answers GET."""
-    described: dict[int | str, dict[str, Any]] = {
-        code: {"description": said, "content": {ProblemResponse.media_type: {"schema": SCHEMA}}}
-        for code, said in route.problems.items()
-    }
-    for method in ("GET", "HEAD"):
-        app.add_api_route(
-            route.path,
-            route.endpoint,
-            methods=[method],
-            response_model=route.model,
-            response_class=route.answer,
-            responses=described,
-            response_description="Done.",
-            tags=[route.tag] if route.tag else None,
-            include_in_schema=bool(route.tag) and method == "GET",
-        )
+def uploads(settings: Settings) -> Mapping[str, int]:
+    """Where files may be sent, and how many bytes in all: each file is measured where it arrives."""
+    return {"/api/batches": settings.upload_mb * settings.uploads_at_once * 2**20 + BODY_LIMIT}
 
 
-SCHEMA = Problem.model_json_schema()
-
-
-async def refuse(request: Request, wrong: Exception) -> Response:
-    """Say what is not there or not possible: to programs as a problem, to people as a page."""
-    code = getattr(wrong, "status_code", 500)
-    for_people = not request.url.path.startswith("/api") and request.method in ("GET", "HEAD")
-    if code == 404 and for_people:
-        return page.missing_page()
-    if code == 404 and not getattr(request.scope.get("route"), "path", None):
-        return problem(404, f"there is nothing at {request.url.path}; /docs lists what there is")
-    return problem(
-        code, str(getattr(wrong, "detail", wrong)), headers=getattr(wrong, "headers", None)
-    )
-
-
-async def refuse_input(request: Request, wrong: Exception) -> Response:
-    """Name the field and what is wrong with it; what was sent is not repeated."""
-    errors = wrong.errors() if isinstance(wrong, RequestValidationError) else []
-    said = [f"{error['loc'][-1]}: {error['msg'][:1].lower()}{error['msg'][1:]}" for error in errors]
-    return problem(422, "; ".join(said))
-
-
-async def tell_unavailable(request: Request, wrong: Exception) -> Response:
-    """Say in a sentence that the database is away; the same request may work in a moment."""
-    said = str(wrong) if isinstance(wrong, DatabaseUnavailable) else "the database does not answer"
-    return problem(503, said, headers={"Retry-After": "2"})
-
-
-async def tell_broken(request: Request, wrong: Exception) -> Response:
-    """A bug of ours: the traceback is for the log, not for whoever asked."""
-    context: Context = request.app.state.context
-    context.observe(
-        Seen.HANDLER_FAILED,
-        handler=f"{request.method} {getattr(request.scope.get('route'), 'path', '?')}",
-        error=repr(wrong),
-        traceback="".join(traceback.format_exception(wrong)),
-    )
-    # This answer is made outside all middleware.
-    return problem(
-        500, "something is broken here; the log says what", headers=page.SECURITY_HEADERS
-    )
+def refusal(path: str, status: int, message: str) -> Response:
+    """What the door says; it stands outside the middleware that adds the headers."""
+    return problem(status, message, path=path, headers=page.SECURITY_HEADERS)

@@ -39,6 +39,11 @@ class Scrape:
             "How long the longest-waiting due job has waited; 0 when none is due.",
             registry=self._registry,
         )
+        self._oldest_message = Gauge(
+            "reactor_webhook_oldest_pending_seconds",
+            "How long the longest-waiting message to a webhook has waited; 0 when none waits.",
+            registry=self._registry,
+        )
         self._uptime = Gauge(
             "reactor_uptime_seconds", "Seconds since the pages came up.", registry=self._registry
         )
@@ -54,6 +59,7 @@ class Scrape:
             self._forget_jobs()
         else:
             self._set_jobs(reading.stats)
+            self._oldest_message.set(reading.oldest_message_s or 0)
         shared = self._context.observe.metrics.registry
         text = generate_latest(shared) + generate_latest(self._registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
@@ -77,4 +83,5 @@ class Scrape:
         # No number is better than an old one: alerts on absent series are what outages are seen by.
         self._context.observe.metrics.jobs.clear()
         self._oldest_due.set(math.nan)
+        self._oldest_message.set(math.nan)
         self._database_up.set(0)

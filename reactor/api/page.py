@@ -17,6 +17,7 @@ STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "cards.js": "text/javascript; charset=utf-8",
     "words.js": "text/javascript; charset=utf-8",
+    "curl.js": "text/javascript; charset=utf-8",
     "docs.js": "text/javascript; charset=utf-8",
     "favicon.svg": "image/svg+xml",
 }

@@ -17,6 +17,7 @@ from reactor.db.alerts import list_open_alerts
 from reactor.db.commands import is_paused
 from reactor.db.jobs import find_recent_jobs, get_job_stats, get_jobs
 from reactor.db.orphans import list_orphans
+from reactor.db.outbox import find_oldest_pending
 from reactor.db.pool import TRANSIENT, connect, unavailable
 from reactor.errors import DatabaseUnavailable
 
@@ -47,6 +48,8 @@ class Reading:
     orphans: Sequence[Mapping[str, Any]]
     jobs: Sequence[Mapping[str, Any]]
     """In work by start, then ended and waiting ones, each in the order they matter."""
+    oldest_message_s: float | None
+    """How long the longest-waiting message to a webhook has waited."""
 
 
 class Readings:
@@ -94,4 +97,5 @@ async def read(conn: AsyncConnection) -> Reading:
         alerts=await list_open_alerts(conn, most=MOST),
         orphans=await list_orphans(conn, most=MOST),
         jobs=sorted(rows, key=lambda row: rank[row["id"]]),
+        oldest_message_s=await find_oldest_pending(conn),
     )

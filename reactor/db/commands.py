@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.rows import scalar_row, tuple_row
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from reactor.models import JobId
 
 SQL = statements("commands")
+
+
+class Verdict(StrEnum):
+    """Whether it was done, or why not."""
+
+    DONE = "done"
+    MISSING = "missing"
+    REFUSED = "refused"
+
+
+class Outcome(NamedTuple):
+    """What came of a command; the sentence is for people."""
+
+    verdict: Verdict
+    sentence: str
 
 
 class Sender(NamedTuple):
@@ -29,13 +45,24 @@ async def obey(
     *,
     job_id: JobId | None = None,
     reason: str | None = None,
+    force: bool = False,
     given_by: str,
-) -> str:
+) -> Outcome:
     """Do what was asked, write it down, and say in one sentence what came of it."""
-    cursor = await conn.cursor(row_factory=scalar_row).execute(
-        SQL["obey"], {"verb": verb, "job_id": job_id, "reason": reason, "given_by": given_by}
+    cursor = await conn.cursor(row_factory=tuple_row).execute(
+        SQL["obey"],
+        {
+            "verb": verb,
+            "job_id": job_id,
+            # Postgres text cannot hold NUL.
+            "reason": reason and reason.replace("\0", ""),
+            "given_by": given_by,
+            "force": force,
+        },
     )
-    return str(await cursor.fetchone())
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - a function always answers
+    return Outcome(Verdict(row[0]), row[1])
 
 
 async def find_sender(conn: AsyncConnection, pid: int) -> Sender | None:

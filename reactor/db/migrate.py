@@ -97,7 +97,10 @@ def numbered() -> list[Script]:
 
 def reappliable() -> list[Script]:
     """Functions and triggers: one current text each."""
-    return [Script(sql_dir() / "triggers.sql"), Script(sql_dir() / "control.sql")]
+    return [
+        Script(sql_dir() / f"{name}.sql")
+        for name in ("triggers", "views", "claim", "why", "control")
+    ]
 
 
 async def check(dsn: str) -> Plan:

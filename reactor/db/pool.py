@@ -129,14 +129,16 @@ def parse(dsn: str) -> dict[str, Any]:
         ) from None
 
 
-def unavailable(dsn: str, wrong: Exception) -> DatabaseUnavailable:
+REMEDY = "check DATABASE_URL, or unset it to use the embedded PostgreSQL"
+
+
+def unavailable(dsn: str, wrong: Exception, *, remedy: str = REMEDY) -> DatabaseUnavailable:
     """Say which database, why, and what to change; never the password."""
     parts = parse(dsn)
     where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
     why = " ".join(str(wrong).split()).removeprefix("connection failed: ") or "no answer in time"
     password = str(parts.get("password") or "")
     why = why.replace(password, "***") if password else why
-    remedy = "check DATABASE_URL, or unset it to use the embedded PostgreSQL"
     if "unsupported startup parameter" in why:
         remedy = "this is a pooler: set REACTOR_LISTEN_URL to a direct connection as well"
     return DatabaseUnavailable(f"cannot reach the database at {where}: {why}; {remedy}")

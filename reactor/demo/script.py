@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reactor.db import jobs
+from reactor import jobs
+from reactor.models import Format, Quality
+from reactor.records import NewJob
 
 if TYPE_CHECKING:
     from reactor.context import Context
@@ -86,22 +88,23 @@ SCRIPT = (
 
 async def insert(context: Context, assets: dict[str, Any]) -> list[JobId]:
     """One row each, as any producer would."""
-    ids = []
+    asked = [
+        NewJob(
+            niche=niche,
+            platform=platform,
+            template_id=template,
+            format=Format(FORMATS[platform]),
+            quality=Quality(QUALITY),
+            params={
+                "title": title,
+                "subtitle": subtitle,
+                "duration_s": SECONDS,
+                **assets.get(template, {}),
+            },
+            # Whoever starts the demo again wants to see it draw.
+            cache=False,
+        )
+        for niche, platform, template, title, subtitle in SCRIPT
+    ]
     async with context.database.connection() as conn:
-        for niche, platform, template, title, subtitle in SCRIPT:
-            params = {"title": title, "subtitle": subtitle, "duration_s": SECONDS}
-            ids.append(
-                await jobs.create_job(
-                    conn,
-                    niche=niche,
-                    platform=platform,
-                    template_id=template,
-                    renderer="server",
-                    format=FORMATS[platform],
-                    quality=QUALITY,
-                    container="mp4",
-                    params={**params, **assets.get(template, {})},
-                    priority=0,
-                )
-            )
-    return ids
+        return [created.id for created in await jobs.create_jobs(conn, asked)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.observe import Seen
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ async def adopt(event: OutputSeen, context: Context) -> None:
     async with context.database.connection() as conn:
         if entry and event.attempt == entry.attempt:
             frames = entry.progress.total_frames if entry.progress else None
-            taken = await jobs.mark_rendered(
+            taken = await attempts.mark_rendered(
                 conn, event.job_id, entry.token, output_path=str(event.path), frames=frames
             )
         else:
-            taken = await jobs.adopt_output(
+            taken = await attempts.adopt_output(
                 conn,
                 event.job_id,
                 attempt=event.attempt,

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.events import JobClaimed, JobPending
 from reactor.observe import Seen
 from reactor.storage.local import free_bytes
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reactor.context import Context
-    from reactor.db.jobs import Claim
+    from reactor.db.attempts import Claim
     from reactor.events import Event
 
-BATCH = 1000
+BATCH = 500
+"""Larger claims drain a little quicker, and hold up whoever asks for a page meanwhile."""
 UNROUTABLE_AT_ONCE = 50
 DISK_RECHECK_S = 10.0
 
@@ -45,12 +46,13 @@ async def claim(events: Sequence[Event], context: Context) -> None:
 async def take(slots: dict[str, int], context: Context) -> list[Claim]:
     """One claim statement; what it took goes to dispatch."""
     async with context.database.connection() as conn:
-        claims = await jobs.claim_next_jobs(
+        claims = await attempts.claim_next_jobs(
             conn,
             slots,
             reactor_id=context.reactor_id,
             token=uuid4(),
             lease_s=context.settings.lease_s,
+            project_max_rendering=context.settings.project_max_rendering,
         )
     hand_over(claims, context)
     return claims
@@ -72,7 +74,7 @@ def hand_over(claims: Sequence[Claim], context: Context) -> None:
 async def take_unroutable(context: Context) -> None:
     """Take jobs for renderers nobody has, so that dispatch can say so; and see when the next is due."""
     async with context.database.connection() as conn:
-        ahead = await jobs.look_ahead(conn, list(context.renderers))
+        ahead = await attempts.look_ahead(conn, list(context.renderers))
     if ahead.unroutable:
         await take(dict.fromkeys(ahead.unroutable, UNROUTABLE_AT_ONCE), context)
     if ahead.next_due_s is not None:

@@ -40,12 +40,21 @@ async def command(event: Control, context: Context) -> str:
         return f"refused: {who} is not a member of reactor_operator; or call SELECT {call}"
     async with context.database.connection() as conn:
         outcome = await commands.obey(
-            conn, event.verb, job_id=event.job_id, reason=event.reason, given_by=sender.role
+            conn,
+            event.verb,
+            job_id=event.job_id,
+            reason=event.reason,
+            force=event.force,
+            given_by=sender.role,
         )
     context.observe(
-        Seen.COMMAND_OBEYED, verb=event.verb, job_id=event.job_id, role=sender.role, outcome=outcome
+        Seen.COMMAND_OBEYED,
+        verb=event.verb,
+        job_id=event.job_id,
+        role=sender.role,
+        outcome=outcome.sentence,
     )
-    return outcome
+    return outcome.sentence
 
 
 async def reply_to(event: Control, context: Context) -> str:

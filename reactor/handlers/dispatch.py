@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import random
-import traceback
 from typing import TYPE_CHECKING
 
 import anyio
 
-from reactor.attempts import persist, record_failure
-from reactor.db import jobs
-from reactor.errors import FailureClass, RenderFailed, bad_input
+from reactor.attempts import discard_cancelled, persist, record_failure, record_rendered
+from reactor.db import attempts
+from reactor.drawing import render
+from reactor.errors import RenderFailed
 from reactor.events import SlotFreed
 from reactor.loops.inflight import Entry
-from reactor.media.naming import attempt_file_name
 from reactor.observe import Seen
-from reactor.renderers.base import Busy, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     from reactor.context import Context
     from reactor.events import JobClaimed
-    from reactor.models import Job, JobId
-    from reactor.renderers.base import Progress, Rendered, Renderer
-
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 1.0
-"""Between two tries at a renderer that is full."""
+    from reactor.models import JobId
 
 
 async def dispatch(event: JobClaimed, context: Context) -> None:
@@ -46,7 +37,7 @@ async def finish_dry_runs(event: JobClaimed, context: Context) -> None:
     """Nothing is drawn, so there is nothing to wait for: the whole claim ends in one statement."""
     try:
         done = await persist(
-            context, lambda conn: jobs.complete_dry_runs(conn, event.ids, event.token)
+            context, lambda conn: attempts.complete_dry_runs(conn, event.ids, event.token)
         )
     finally:
         context.inflight.unreserve(event.renderer, len(event.ids))
@@ -66,13 +57,17 @@ async def work(job_id: JobId, token: UUID, renderer: str, context: Context) -> N
                 await attempt(entry, context)
             if entry.scope.cancelled_caught:
                 await give_up(entry, context)
+            elif entry.stopped_by:  # in the very moment it had ended
+                await discard_cancelled(context, [job_id])
     finally:
         context.send(SlotFreed())
 
 
 async def attempt(entry: Entry, context: Context) -> None:
     """Render, or record why not."""
-    job = await persist(context, lambda conn: jobs.begin_rendering(conn, entry.job_id, entry.token))
+    job = await persist(
+        context, lambda conn: attempts.begin_rendering(conn, entry.job_id, entry.token)
+    )
     if job is None:
         return
     entry.attempt = job.attempt
@@ -81,7 +76,15 @@ async def attempt(entry: Entry, context: Context) -> None:
         rendered = await render(job, entry, context)
     except RenderFailed as failed:
         entry.holds_slot = False
-        await record_failure(context, entry.job_id, entry.token, failed)
+        await record_failure(
+            context,
+            entry.job_id,
+            entry.token,
+            failed,
+            # A renderer may tell; the protocol does not ask for it.
+            version=getattr(context.renderers.get(job.renderer), "version", None),
+            frame=entry.progress.rendered_frames if entry.progress else None,
+        )
         return
     # The renderer is free from here on; the next job need not wait for our paperwork.
     entry.holds_slot = False
@@ -91,80 +94,9 @@ async def attempt(entry: Entry, context: Context) -> None:
     context.observe(Seen.RENDER_ENDED, job_id=job.id, attempt=job.attempt, took_s=round(took_s, 3))
     # Before the write, because its notification can be quicker than its answer.
     context.inflight.expect(entry)
-    await persist(
-        context,
-        lambda conn: jobs.mark_rendered(
-            conn,
-            entry.job_id,
-            entry.token,
-            output_path=str(rendered.path),
-            version=rendered.version,
-            frames=rendered.frames,
-        ),
-    )
-
-
-async def render(job: Job, entry: Entry, context: Context) -> Rendered:
-    """Check the job's words and let its renderer draw."""
-    renderer = find_renderer(job, context)
-    spec = job.spec()
-    name = attempt_file_name(job.id, job.attempt, spec.container.value)
-    path = context.settings.renders_dir / name
-    order = Order(job.id, job.attempt, spec, path, claim=entry.token.hex[:8])
-    context.observe(Seen.RENDER_STARTED, job_id=job.id, attempt=job.attempt, template=spec.template)
-
-    def report(progress: Progress) -> None:
-        entry.progress = progress
-
-    try:
-        # Somebody may have cleared it away since the start; that is not this job's fault.
-        await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
-        return await draw(renderer, order, report, entry, context)
-    except (RenderFailed, anyio.get_cancelled_exc_class()):
-        raise
-    except Exception as bug:  # a plug-in may raise anything, and the job must end all the same
-        context.observe(
-            Seen.HANDLER_FAILED,
-            handler=job.renderer,
-            job_id=job.id,
-            error=repr(bug),
-            traceback=traceback.format_exc(),
-        )
-        raise RenderFailed(FailureClass.CRASH, f"{type(bug).__name__}: {bug}") from bug
-
-
-async def draw(
-    renderer: Renderer,
-    order: Order,
-    report: Callable[[Progress], None],
-    entry: Entry,
-    context: Context,
-) -> Rendered:
-    """Let the renderer draw, and wait while another reactor's renders fill it.
-
-    Failing the attempt would free the slot here, and one job after another would run into the same.
-    """
-    give_up_at = anyio.current_time() + context.settings.render_timeout_s
-    pause_s = FIRST_PAUSE_S
-    while True:
-        try:
-            return await renderer.render(order, report)
-        except Busy:
-            if anyio.current_time() > give_up_at:
-                raise
-        if context.gate.draining:
-            entry.stop("shutdown")
-        await anyio.sleep(random.uniform(pause_s / 2, pause_s))
-        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
-
-
-def find_renderer(job: Job, context: Context) -> Renderer:
-    """The renderer a job asks for; RenderFailed(input) with the ones there are."""
-    try:
-        return context.renderers[job.renderer]
-    except KeyError:
-        allowed = ", ".join(sorted(context.renderers))
-        raise bad_input("renderer", f"'{job.renderer}' is unknown", allowed=allowed) from None
+    if not await record_rendered(context, entry.job_id, entry.token, rendered, attempt=job.attempt):
+        # The watcher was quicker, or somebody has cancelled it.
+        await discard_cancelled(context, [entry.job_id])
 
 
 async def give_up(entry: Entry, context: Context) -> None:
@@ -172,8 +104,6 @@ async def give_up(entry: Entry, context: Context) -> None:
     context.observe(
         Seen.LEASES_RELEASED, job_id=entry.job_id, attempt=entry.attempt, reason=entry.stopped_by
     )
-    await persist(context, lambda conn: jobs.release_jobs(conn, {entry.job_id: entry.token}))
-    if entry.stopped_by == "cancelled" and entry.attempt:
-        pattern = attempt_file_name(entry.job_id, entry.attempt, "*")
-        for leftover in context.settings.renders_dir.glob(pattern):
-            leftover.unlink(missing_ok=True)
+    await persist(context, lambda conn: attempts.release_jobs(conn, {entry.job_id: entry.token}))
+    # Whoever said so first, and whether or not the word of it came through: the table knows.
+    await discard_cancelled(context, [entry.job_id])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from reactor.attempts import persist, record_failure
-from reactor.db import jobs
+from reactor.attempts import discard_cancelled, persist, record_failure
+from reactor.db import attempts
 from reactor.db.pool import TRANSIENT
 from reactor.errors import FailureClass, RenderFailed
 from reactor.events import OutputReady
@@ -42,10 +42,13 @@ async def postprocess(event: OutputReady | JobRendered, context: Context) -> Non
 async def finish(job_id: JobId, context: Context) -> None:
     """Take the job into hand, if it is ours, and end it."""
     job = await persist(
-        context, lambda conn: jobs.begin_publishing(conn, job_id, context.reactor_id)
+        context, lambda conn: attempts.begin_publishing(conn, job_id, context.reactor_id)
     )
     if job is None or job.claim_token is None:
+        ours = job_id in context.inflight.held()
         context.inflight.arrived(job_id)
+        if ours:  # and cancelled in between, perhaps without our hearing of it
+            await discard_cancelled(context, [job_id])
         return
     entry = Entry(job.id, job.claim_token, job.attempt, job.renderer, holds_slot=False)
     began = anyio.current_time()

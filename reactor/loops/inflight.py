@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.db.pool import TRANSIENT
 from reactor.observe import Seen
 
@@ -144,7 +144,7 @@ class Inflight:
         if not held:
             return
         async with self._database.connection() as conn:
-            kept = await jobs.renew_leases(conn, held, lease_s=self._settings.lease_s)
+            kept = await attempts.renew_leases(conn, held, lease_s=self._settings.lease_s)
         for job_id, token in held.items():
             if job_id in kept:
                 continue
@@ -169,7 +169,7 @@ class Inflight:
             frames = (p.rendered_frames, p.total_frames)
             rows.append((entry.job_id, entry.attempt, p.fraction, *frames, p.eta_s))
         async with self._database.connection() as conn:
-            await jobs.save_progress(conn, rows)
+            await attempts.save_progress(conn, rows)
 
     async def _every(self, interval_s: float, act: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -81,7 +81,10 @@ class Leash:
         if self.kill_at is None:
             self.kill_at = time.monotonic() + self.grace_s
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.child, signal.SIGTERM)
+            try:
+                os.killpg(self.child, signal.SIGTERM)
+            except ProcessLookupError:  # not yet the leader of a group
+                os.kill(self.child, signal.SIGTERM)
 
     def reap(self) -> bool:
         """Collect whoever has ended; False when there is nobody left at all."""
@@ -123,10 +126,16 @@ def open_signals() -> int:
 def start(command: list[str]) -> int:
     """Start the command in a session of its own; its pid."""
     leash = os.getpid()
+    # Until the child has its own session and no handlers of ours, a request to stop has to wait,
+    # or it would be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         return child
     try:
+        for number in STOP:
+            signal.signal(number, signal.SIG_DFL)
         os.setsid()
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != leash:
@@ -136,6 +145,7 @@ def start(command: list[str]) -> int:
         # Python ignores these two, and ignoring is inherited.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         os.execvp(command[0], command)  # noqa: S606 - the command is the owner's, and no shell is meant
     except OSError as wrong:
         os.write(2, f"cannot start {command[0]}: {wrong.strerror}\n".encode())

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import anyio
 
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.db.pool import TRANSIENT
 from reactor.events import OutputReady, SlotFreed
 from reactor.models import JobStatus
@@ -81,18 +81,18 @@ class Sweep:
         held = self._inflight.held()
         ours = list(held)
         async with self._database.connection() as conn:
-            lost = await jobs.take_back_expired_jobs(conn, ours=ours)
-            outputs = await jobs.take_over_outputs(
+            lost = await attempts.take_back_expired_jobs(conn, ours=ours)
+            outputs = await attempts.take_over_outputs(
                 conn,
                 ours=ours,
                 reactor_id=self._reactor_id,
                 token=uuid4(),
                 lease_s=self._settings.lease_s,
             )
-            outputs += await jobs.find_unfinished_outputs(
+            outputs += await attempts.find_unfinished_outputs(
                 conn, ours=self._inflight.ids(), reactor_id=self._reactor_id
             )
-            stopped = await jobs.find_stopped_jobs(conn, held) if held else []
+            stopped = await attempts.find_stopped_jobs(conn, held) if held else []
         for job_id, status in lost:
             self._observe(
                 Seen.DISCOVERED, via="lease", job_id=job_id, poison=status is JobStatus.FAILED

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from reactor.errors import FailureClass, RenderFailed
-from reactor.renderers.base import Busy, Progress
+from reactor.renderers.base import Busy, Progress, log_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +92,11 @@ class Health:
     containers: tuple[str, ...]
     pid: int | None
 
+    @property
+    def full_name(self) -> str:
+        """Name and version."""
+        return " ".join(filter(None, (self.name, self.version)))
+
 
 @dataclass(frozen=True)
 class Status:
@@ -105,6 +110,14 @@ class Status:
     output_path: str | None = None
     failure: FailureClass = FailureClass.CRASH
     message: str = ""
+    frame: int | None = None
+    """At which frame it failed."""
+    log: str | None = None
+    """The last lines of its log."""
+
+    def failed(self) -> RenderFailed:
+        """The same as the failure of the attempt."""
+        return RenderFailed(self.failure, self.message, frame=self.frame, log=self.log)
 
 
 def read_health(answer: Answer) -> Health | None:
@@ -183,7 +196,16 @@ def read_status(answer: Answer) -> Status | None:
         output_path=path if isinstance(path, str) else None,
         failure=failure_class(error, message),
         message=message or "the render server gave no reason",
+        frame=count(error.get("frame")) if isinstance(error, dict) else None,
+        log=read_log(first(said, "log", "logs")),
     )
+
+
+def read_log(said: object) -> str | None:
+    """The last lines of a log, which may be one text or a list of lines."""
+    if isinstance(said, list):
+        said = "\n".join(line for line in said[-LIST_LENGTH:] if isinstance(line, str))
+    return log_tail(said)
 
 
 def failure_class(error: object, message: str) -> FailureClass:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from reactor.models import JobId, RenderSpec
 
 
+LOG_BYTES = 8 * 1024
+"""Of a renderer's log, kept with the attempt."""
+
+
 @dataclass(frozen=True)
 class Order:
     """One attempt, ready to be drawn."""
@@ -51,6 +55,19 @@ class Rendered:
     version: str | None = None
     frames: int | None = None
     """How many frames the renderer drew; a file with fewer was cut short."""
+    log: str | None = None
+    """What it had to say while drawing."""
+
+
+def log_tail(said: object) -> str | None:
+    """The last lines of a log as they are kept: no control characters but the newline, not too much."""
+    if not isinstance(said, str):
+        return None
+    # Cut twice: before the costly part, and after it, because a character has up to four bytes.
+    lines = said[-LOG_BYTES:].replace("\r\n", "\n").split("\n")
+    plain = "\n".join("".join(c if c.isprintable() else " " for c in line) for line in lines)
+    end = plain.strip().encode("utf-8", "replace")[-LOG_BYTES:]
+    return end.decode("utf-8", "ignore") or None
 
 
 class Busy(RenderFailed):
@@ -58,7 +75,11 @@ class Busy(RenderFailed):
 
 
 class Renderer(Protocol):
-    """Draws videos somewhere: on this machine, on a cluster, at a service."""
+    """Draws videos somewhere: on this machine, on a cluster, at a service.
+
+    One that also has a `version` (a text, None while it is unknown) draws the same from the same order as
+    long as that stays the same: its videos may be taken over by equal jobs.
+    """
 
     @property
     def draws(self) -> bool:

@@ -93,6 +93,11 @@ class RenderServer:
         wanted = self._settings.slots or self.health.capacity or 1
         return min(wanted, self.health.capacity or wanted)
 
+    @property
+    def version(self) -> str | None:
+        """Name and version, while they are known."""
+        return self.health.full_name if self.health else None
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -204,19 +209,18 @@ class RenderServer:
 
     async def _judge(self, order: Order, status: Status | None) -> Rendered:
         """Turn the end of a render into a file or a failure."""
-        version = self.health.version if self.health else None
         if status is None:
             if await anyio.Path(order.output_path).exists():
-                return Rendered(order.output_path, version)
+                return Rendered(order.output_path, self.version)
             reason = "the render was lost: the render server does not know it any more"
             raise RenderFailed(FailureClass.INFRASTRUCTURE, reason)
         if status.state is State.COMPLETE:
             path = await self._place(order, status.output_path)
-            return Rendered(path, version, status.total_frames)
+            return Rendered(path, self.version, status.total_frames, status.log)
         if status.state is State.CANCELLED:
             reason = "the render was cancelled at the render server, not here"
             raise RenderFailed(FailureClass.INFRASTRUCTURE, reason)
-        raise RenderFailed(status.failure, status.message)
+        raise status.failed()
 
     async def _place(self, order: Order, said: str | None) -> Path:
         """Where the file lies: as ordered, or where the server says if that is among the renders."""
@@ -268,14 +272,10 @@ class RenderServer:
 
 def order_body(order: Order) -> bytes:
     """The order as the contract spells it."""
-    spec = order.spec
+    said = ("template", "format", "quality", "container", "props")
     fields = {
         "id": order.id,
-        "template": spec.template,
-        "format": spec.format,
-        "quality": spec.quality,
-        "container": spec.container,
-        "props": spec.props,
+        **{name: getattr(order.spec, name) for name in said},
         "assets": {},
         "output_path": str(order.output_path),
     }

@@ -27,6 +27,9 @@ GRACE_S = 2
 LINE_LIMIT = 1 << 16
 STDERR_LINES = 100
 STDERR_SHOWN = 5
+LOG_LENGTH = 8_000
+LAST_WORDS_S = 0.5
+"""How long to wait for what an ended process wrote last; a child of its own may hold the pipe open."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What a render process sees of our environment: nothing that could hold a secret."""
 
@@ -54,6 +57,7 @@ class Child:
         self.stdin, self.stderr = process.stdin, process.stderr
         self.lines = BufferedByteReceiveStream(process.stdout)
         self.said: deque[str] = deque(maxlen=STDERR_LINES)
+        self.silent = anyio.Event()
 
     @classmethod
     async def start(cls, tg: TaskGroup) -> Child:
@@ -91,6 +95,17 @@ class Child:
                 self.said.extend(lines)
         if rest:
             self.said.append(rest)
+        self.silent.set()
+
+    @property
+    def log(self) -> str | None:
+        """The last lines of standard error, if there were any."""
+        return "\n".join(self.said).strip()[-LOG_LENGTH:] or None
+
+    async def last_words(self) -> None:
+        """Wait until an ended process has been heard to its end."""
+        with anyio.move_on_after(LAST_WORDS_S):
+            await self.silent.wait()
 
     async def send(self, order: Order) -> None:
         """Hand over an order."""
@@ -106,6 +121,7 @@ class Child:
     async def ending(self) -> str:
         """How it ended, for people, with its last words."""
         code = await self.process.wait()
+        await self.last_words()
         how = f"exit code {code}"
         if code < 0:
             with suppress(ValueError):

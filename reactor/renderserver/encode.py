@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from av.filter.context import FilterContext
     from av.video.frame import VideoFrame
 
-    from reactor.renderserver.sound import Sound
+    from reactor.renderserver.sound import Heard
 
 Report = Callable[[int], None]
 GIF_FPS = 15
@@ -166,11 +166,11 @@ def audio_stream(file: OutputContainer, recipe: Recipe) -> AudioStream:
 class SoundTrack:
     """The sound, encoded as far as the pictures are."""
 
-    def __init__(self, file: OutputContainer, source: Sound, stage: Stage, recipe: Recipe) -> None:
+    def __init__(self, file: OutputContainer, source: Heard, stage: Stage, recipe: Recipe) -> None:
         self.file = file
         self.stream = audio_stream(file, recipe)
         pixels = self.stream.codec_context.format.name
-        self.samples = sound.samples(source, stage.frames / stage.fps, pixels)
+        self.samples = source.samples(stage.frames / stage.fps, pixels)
         self.reached_s = 0.0
 
     def advance_to(self, seconds: float) -> None:

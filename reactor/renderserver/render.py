@@ -54,17 +54,19 @@ def main() -> None:
 
 def draw(order: Order, scene: Scene, tell: Callable[..., None]) -> None:
     """Draw the scene and tell how far it is; failures that have a class are told, others crash."""
-    tell(event="accepted", total_frames=encode.total_frames(scene, order.container, fps_of(order)))
+    tell(event="accepted", total_frames=encode.total_frames(scene, order.container, scene.fps))
     progress = Progress(tell)
     try:
         encode.encode(
-            scene, order.container, order.size, fps_of(order), Path(order.output_path), progress
+            scene, order.container, order.size, scene.fps, Path(order.output_path), progress
         )
     except RenderFailed as failed:
+        progress.flush()
         tell(event="failed", failure=failed.failure, message=str(failed))
     except (OSError, av.FFmpegError, MemoryError) as wrong:
         if not isinstance(wrong, MemoryError) and wrong.errno not in FULL:
             raise
+        progress.flush()
         what = "memory" if isinstance(wrong, MemoryError) else f"{Path(order.output_path).parent}"
         tell(
             event="failed", failure=FailureClass.RESOURCE, message=f"no room left: {what} ({wrong})"
@@ -72,11 +74,6 @@ def draw(order: Order, scene: Scene, tell: Callable[..., None]) -> None:
     else:
         progress.flush()
         tell(event="done")
-
-
-def fps_of(order: Order) -> int:
-    """The frame rate that was asked for."""
-    return int(order.props["fps"])
 
 
 class Channel:

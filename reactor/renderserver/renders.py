@@ -52,6 +52,7 @@ class Render:
     total: int = 0
     failure: RenderFailed | None = None
     refused: bool = False
+    log: str | None = None
     started: float = field(default_factory=time.monotonic)
     moved: float = field(default_factory=time.monotonic)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -71,9 +72,6 @@ class Render:
     def as_json(self) -> dict[str, Any]:
         """The answer to GET /status/{id}."""
         done = self.status is Status.COMPLETE
-        error = (
-            {"class": self.failure.failure, "message": str(self.failure)} if self.failure else None
-        )
         return {
             "id": self.order.id,
             "status": self.status,
@@ -82,8 +80,17 @@ class Render:
             "total_frames": self.total,
             "eta_s": self.eta_s,
             "output_path": self.order.output_path,
-            "error": error,
+            "error": self.error,
+            "log": self.log,
         }
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """Why it failed, and at which frame if it had begun."""
+        if self.failure is None:
+            return None
+        said = {"class": self.failure.failure, "message": str(self.failure)}
+        return {**said, "frame": self.frames} if self.total else said
 
     def end(self, status: Status, failure: RenderFailed | None = None) -> None:
         """Settle it, once."""
@@ -173,6 +180,8 @@ class Renders:
             traceback.print_exc()
             status, failure = Status.FAILED, RenderFailed(FailureClass.CRASH, repr(wrong))
         finally:
+            if child:
+                render.log = child.log
             await self.clean_up(render, child)
             render.end(status, failure)
             self.forget_some(render)
@@ -203,8 +212,11 @@ class Renders:
             if told is None:
                 raise RenderFailed(FailureClass.CRASH, await child.ending())
             if told.event == "failed":
+                await child.last_words()
                 raise RenderFailed(told.failure, told.message)
             if told.event == "done":
+                await child.last_words()
+                render.log = child.log
                 render.end(Status.COMPLETE)
                 return
             if not render.frames:

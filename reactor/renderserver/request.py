@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reactor.errors import bad_input
 from reactor.models import Container, Format, Quality, dimensions, member
-from reactor.renderserver.props import MODELS, Props, SlideshowProps, checked
+from reactor.renderserver.props import MODELS, EdlCutProps, Props, SlideshowProps, checked
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -140,6 +140,13 @@ def with_places(props: Props, places: Places) -> Props:
             asset(f"props.images[{index}]", path, places.assets)
             for index, path in enumerate(props.images)
         ]
+    if isinstance(props, EdlCutProps):
+        resolved["clips"] = [
+            clip.model_copy(
+                update={"source": asset(f"props.clips[{index}].source", clip.source, places.assets)}
+            )
+            for index, clip in enumerate(props.clips)
+        ]
     audio = getattr(props, "audio", None)
     if audio is not None:
         resolved["audio"] = asset("props.audio", audio, places.assets)
@@ -156,7 +163,8 @@ def asset(field: str, value: str, allowed: tuple[Path, ...]) -> str:
         names = ", ".join(str(root) for root in allowed)
         raise bad_input(field, f"'{value}' is outside the directories for assets", allowed=names)
     if not path.is_file():
-        raise bad_input(field, f"'{value}' does not exist", allowed="the path of a file")
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise bad_input(field, f"'{value}' {problem}", allowed="the path of a file")
     if not os.access(path, os.R_OK):
         raise bad_input(field, f"'{value}' cannot be read by the renderer")
     return str(path)

@@ -5,23 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
 from reactor.errors import bad_input
+from reactor.media.audio import ALLOWED as KINDS
+from reactor.media.audio import SIGNATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from av.container.input import InputContainer
 
 RATE = 48_000
-KINDS = "mp3, wav, flac, ogg, m4a, aac, webm, aiff"
 FADE_IN_S = 0.02
 FADE_OUT_S = 1.2
+
+
+class Heard(Protocol):
+    """What a film sounds like."""
+
+    def samples(self, duration_s: float, pixels: str = "fltp") -> Iterator[AudioFrame]:
+        """Exactly that long, stereo at RATE."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,32 @@ class Sound:
     path: str
     demuxer: str
     duration_s: float
+
+    def samples(self, duration_s: float, pixels: str = "fltp") -> Iterator[AudioFrame]:
+        """Exactly that long, stereo at RATE: cut with a fade or filled with silence."""
+        with container(self.path, self.demuxer) as source:
+            stream = source.streams.audio[0]
+            graph = Graph()
+            entry = graph.add_abuffer(template=stream)
+            length = f"{duration_s:.6f}"
+            fade_s = min(FADE_OUT_S, duration_s / 4)
+            graph.link_nodes(
+                entry,
+                graph.add("aresample", str(RATE)),
+                graph.add("aformat", sample_fmts=pixels, channel_layouts="stereo"),
+                graph.add("asetpts", "N/SR/TB"),
+                graph.add("apad", whole_dur=length),
+                graph.add("atrim", end=length),
+                graph.add("afade", type="in", duration=str(FADE_IN_S)),
+                graph.add(
+                    "afade",
+                    type="out",
+                    start_time=f"{duration_s - fade_s:.6f}",
+                    duration=f"{fade_s:.6f}",
+                ),
+                graph.add("abuffersink"),
+            ).configure()
+            yield from poured(graph, source.decode(stream))
 
 
 def opened(field: str, path: str) -> Sound:
@@ -57,21 +92,6 @@ def demuxer_of(path: Path) -> str | None:
     return next((name for name, fits in SIGNATURES.items() if fits(head)), None)
 
 
-SIGNATURES: dict[str, Callable[[bytes], bool]] = {
-    "wav": lambda head: head[:4] == b"RIFF" and head[8:12] == b"WAVE",
-    "aiff": lambda head: head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"),
-    "flac": lambda head: head[:4] == b"fLaC",
-    "ogg": lambda head: head[:4] == b"OggS",
-    "mov": lambda head: head[4:8] == b"ftyp",
-    "matroska": lambda head: head[:4] == b"\x1aE\xdf\xa3",
-    "aac": lambda head: len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0,
-    "mp3": lambda head: (
-        head[:3] == b"ID3"
-        or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0)
-    ),
-}
-
-
 def container(path: str, demuxer: str) -> InputContainer:
     """Open with exactly that demuxer, and local files only."""
     options = {"protocol_whitelist": "file", "format_whitelist": demuxer_names(demuxer)}
@@ -88,33 +108,6 @@ def counted(path: str, demuxer: str) -> float:
     with container(path, demuxer) as source:
         stream = source.streams.audio[0]
         return sum(frame.samples / frame.sample_rate for frame in source.decode(stream))
-
-
-def samples(sound: Sound, duration_s: float, pixels: str = "fltp") -> Iterator[AudioFrame]:
-    """Exactly that long, stereo at RATE: cut with a fade or filled with silence."""
-    with container(sound.path, sound.demuxer) as source:
-        stream = source.streams.audio[0]
-        graph = Graph()
-        entry = graph.add_abuffer(template=stream)
-        length = f"{duration_s:.6f}"
-        fade_s = min(FADE_OUT_S, duration_s / 4)
-        graph.link_nodes(
-            entry,
-            graph.add("aresample", str(RATE)),
-            graph.add("aformat", sample_fmts=pixels, channel_layouts="stereo"),
-            graph.add("asetpts", "N/SR/TB"),
-            graph.add("apad", whole_dur=length),
-            graph.add("atrim", end=length),
-            graph.add("afade", type="in", duration=str(FADE_IN_S)),
-            graph.add(
-                "afade",
-                type="out",
-                start_time=f"{duration_s - fade_s:.6f}",
-                duration=f"{fade_s:.6f}",
-            ),
-            graph.add("abuffersink"),
-        ).configure()
-        yield from poured(graph, source.decode(stream))
 
 
 def poured(graph: Graph, frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:

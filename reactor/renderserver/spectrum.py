@@ -44,7 +44,7 @@ def bars(source: Sound, duration_s: float, fps: int) -> Iterator[Image.Image]:
         graph.add("format", "gray"),
         graph.add("buffersink"),
     ).configure()
-    for samples in sound.samples(source, duration_s + 1, "flt"):
+    for samples in source.samples(duration_s + 1, "flt"):
         entry.push(samples)
         yield from ready(graph)
     entry.push(None)

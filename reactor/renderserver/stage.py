@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from PIL import Image
 
-    from reactor.renderserver.sound import Sound
+    from reactor.renderserver.sound import Heard
 
 FILTER_THREADS = 2
 EASE_S = 0.7
@@ -63,12 +63,17 @@ class Scene(Protocol):
         ...
 
     @property
+    def fps(self) -> int:
+        """Frames per second, as ordered or as its sources have them."""
+        ...
+
+    @property
     def still_s(self) -> float:
         """The moment that represents it."""
         ...
 
     @property
-    def sound(self) -> Sound | None:
+    def sound(self) -> Heard | None:
         """What is heard."""
         ...
 

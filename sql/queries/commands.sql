@@ -1,6 +1,7 @@
 -- name: obey
 -- Do what was asked and write down who asked.
-SELECT reactor.obey(%(verb)s::text, %(job_id)s::bigint, %(reason)s::text, %(given_by)s::text) AS outcome;
+SELECT verdict, outcome
+  FROM reactor.obey(%(verb)s::text, %(job_id)s::bigint, %(reason)s::text, %(given_by)s::text, %(force)s::boolean);
 
 -- name: find_sender
 -- The role behind a NOTIFY, and whether it may command: an operator, a superuser, or the table's owner.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     ("changes", "code", "words"),
     [
         ({"REACTOR_SLOTS": "zero"}, 78, ["REACTOR_SLOTS"]),
-        ({"REACTOR_HTTP": "0.0.0.0:80"}, 78, ["REACTOR_HTTP", "loopback"]),
+        ({"REACTOR_HTTP": "0.0.0.0:80"}, 78, ["REACTOR_HTTP", "REACTOR_TOKEN"]),
         ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 69, ["127.0.0.1:1/x"]),
         ({"DATABASE_URL": "nonsense"}, 69, ["DATABASE_URL"]),
         ({"REACTOR_DATA": "/dev/null/data"}, 78, ["REACTOR_DATA"]),
@@ -130,8 +130,10 @@ async def test_jobs_are_added_steered_and_shown(command: Command, table: Table) 
     ("arguments", "code", "words"),
     [
         (["add", "title-card", "--params", "[1]"], 2, "--params"),
-        (["add", "title-card", "--params", '{"a": NaN}'], 1, "the database refused that"),
-        (["add", "title-card", "--title", "a\udcffb"], 1, "the database refused"),
+        (["add", "title-card", "--params", '{"a": NaN}'], 2, "params: must be plain JSON"),
+        (["add", "title-card", "--title", "a\udcffb"], 2, "params: must be valid Unicode"),
+        (["show", "404"], 1, "there is no job 404"),
+        (["approve", "404"], 1, "there is no job 404"),
         (["cancel", "99999999999999999999"], 2, "job"),
         (["retry", "404"], 1, "there is no job 404"),
     ],
@@ -151,9 +153,12 @@ async def test_a_failed_job_is_retried_and_a_delayed_one_made_due(
     failed = await table.insert(status="failed", error_class="crash", retry_count=3)
     delayed = await table.insert(run_after="infinity")
 
-    retried = command("retry", str(failed))
+    refused = command("retry", str(failed))
+    retried = command("retry", str(failed), "--force")
     flushed = command("flush")
 
+    assert refused.returncode == 1
+    assert "has used its 3 attempts; retry it with force" in refused.stderr
     assert retried.stdout.strip() == f"job {failed} is pending again"
     assert flushed.stdout.strip() == "2 pending jobs are due now"
     assert await table.get(failed, "status", "retry_count") == ("pending", 0)

@@ -48,7 +48,7 @@ async def test_an_insert_becomes_a_video_and_the_pages_tell_of_it(
     recent = (await daemon.get("/api/renderer/status")).json()["recent"]
     assert [row["id"] for row in recent] == [job]
     version = await table.rows("SELECT renderer_version, outcome FROM reactor.attempts")
-    assert version == [("0.1.0", "complete")]
+    assert version == [("reactor-renderer 0.1.0", "complete")]
 
 
 async def test_sigterm_lets_a_render_finish(start: Callable[..., Daemon], table: Table) -> None:
@@ -136,7 +136,10 @@ async def test_bad_input_fails_at_once_and_the_others_go_on(
     await daemon.until("renderer.up")
     (data / "uploads" / "fake.png").write_text("ffconcat version 1.0\nfile secret.mp4\n")
     bad = {
-        "template_id": ({"template_id": "disco"}, "audio-visualizer, slideshow, title-card"),
+        "template_id": (
+            {"template_id": "disco"},
+            "audio-visualizer, edl-cut, slideshow, title-card",
+        ),
         "audio": (
             {"template_id": "audio-visualizer", "params": '{"audio": "gone.mp3"}'},
             "props.audio",

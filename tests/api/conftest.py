@@ -6,24 +6,21 @@ import json
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import httpx
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from reactor.api.app import create_app
-from reactor.daemon import prepare_directories, wired
 from reactor.db.pool import Database
 from reactor.renderers.answers import Health
+from tests.fix_api import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import httpx
+
     from reactor.context import Context
-    from reactor.observe import Observer
-    from reactor.settings import Settings
     from tests.fix_reactor import Table
 
 HEALTHY = Health(
@@ -117,35 +114,17 @@ def farm(table: Table) -> Farm:
 
 
 @pytest.fixture
-async def context(
-    settings: Settings, database: Database, observer: Observer
-) -> AsyncIterator[Context]:
-    """A reactor that is put together but not started, and that believes all is well."""
-    prepare_directories(settings)
-    async with wired(settings, database, observer, uuid4(), {}) as parts:
-        parts.context.listener.healthy = True
-        parts.context.supervisor.server.health = HEALTHY
-        yield parts.context
+def context(context: Context) -> Context:
+    """The same reactor, believing that all is well."""
+    context.listener.healthy = True
+    context.supervisor.server.health = HEALTHY
+    return context
 
 
 @pytest.fixture
 def ask() -> Callable[[Context], httpx.AsyncClient]:
-    """A client of the application around a context; a bug becomes a 500, as for any client."""
-
-    def client(context: Context) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(create_app(context), raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
-
-    return client
-
-
-@pytest.fixture
-async def client(
-    context: Context, ask: Callable[[Context], httpx.AsyncClient]
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application."""
-    async with ask(context) as opened:
-        yield opened
+    """A client of the application around a context."""
+    return client_of
 
 
 @pytest.fixture

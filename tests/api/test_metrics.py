@@ -39,6 +39,7 @@ async def test_jobs_are_counted_by_status(client: httpx.AsyncClient, farm: Farm)
     states = ("pending", "processing", "complete", "failed")
     assert [samples["reactor_jobs", state] for state in states] == [2, 0, 1, 0]
     assert samples["reactor_oldest_due_seconds",] > 86_400
+    assert samples["reactor_webhook_oldest_pending_seconds",] == 0
     assert samples["reactor_database_up",] == 1
 
 

@@ -130,7 +130,7 @@ async def test_a_static_file_has_the_type_we_say(client: httpx.AsyncClient, name
         ("/api/renderer/status", 200),
         ("/nowhere", 404),
         ("/api/nowhere", 404),
-        ("/api/videos/x/data", 422),
+        ("/api/videos/x/data", 400),
     ],
 )
 async def test_every_answer_carries_the_headers(
@@ -194,19 +194,9 @@ async def test_a_bug_is_told_to_the_log_and_not_to_strangers(
     assert SECURITY_HEADERS.items() <= {k.title(): v for k, v in answer.headers.items()}.items()
 
 
-async def test_the_documentation_names_every_address_for_programs(
-    client: httpx.AsyncClient,
-) -> None:
+async def test_the_documentation_says_what_a_job_shows(client: httpx.AsyncClient) -> None:
     spec = (await client.get("/openapi.json")).json()
 
-    assert set(spec["paths"]) == {
-        "/health",
-        "/ready",
-        "/metrics",
-        "/api/renderer/status",
-        "/api/videos/{job_id}/data",
-        "/api/videos/{job_id}/thumbnail",
-    }
     status = spec["paths"]["/api/renderer/status"]["get"]["responses"]
     assert "application/problem+json" in status["503"]["content"]
     assert spec["components"]["schemas"]["JobView"]["properties"]["progress"]["examples"]

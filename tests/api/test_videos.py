@@ -180,7 +180,7 @@ async def test_a_row_that_was_tampered_with_opens_nothing(
 async def test_an_id_that_is_none_is_named(client: httpx.AsyncClient, job_id: str) -> None:
     answer = await client.get(f"/api/videos/{job_id}/data")
 
-    assert answer.status_code in (404, 422)
+    assert answer.status_code in (400, 404)
     assert answer.headers["content-type"] == "application/problem+json"
 
 

@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.models import JobId, Stage
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Worker:
     async def claim(self, slots: int = 1, *, lease_s: float = 30) -> list[JobId]:
         """Claim due jobs of the renderer `easel`."""
         async with self.database.connection() as conn:
-            claims = await jobs.claim_next_jobs(
+            claims = await attempts.claim_next_jobs(
                 conn,
                 {"easel": slots},
                 reactor_id=self.reactor_id,
@@ -98,10 +98,10 @@ class Worker:
     async def advance(self, conn: AsyncConnection, job: JobId, stage: Stage) -> object:
         """One step of a render."""
         if stage == "rendering":
-            return await jobs.begin_rendering(conn, job, self.token)
+            return await attempts.begin_rendering(conn, job, self.token)
         if stage == "rendered":
-            return await jobs.mark_rendered(conn, job, self.token, output_path="/renders/a.jpg")
-        return await jobs.begin_publishing(conn, job, self.reactor_id)
+            return await attempts.mark_rendered(conn, job, self.token, output_path="/renders/a.jpg")
+        return await attempts.begin_publishing(conn, job, self.reactor_id)
 
     async def expire(self, job: int) -> None:
         """Let the job's lease have run out a second ago."""

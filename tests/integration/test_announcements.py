@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from reactor import events
-from reactor.db import jobs
+from reactor.db import attempts
 from reactor.db.statements import sql_dir
 from reactor.events import EVENTS, Notice, parse
 from reactor.models import JobId
@@ -232,7 +232,7 @@ async def test_progress_of_many_is_one_message(ears: Ears, worker: Worker) -> No
     await ears.heard()
 
     async with worker.database.connection() as conn:
-        await jobs.save_progress(conn, [(JobId(job), 1, 0.5, 1, 2, 1.0) for job in running])
+        await attempts.save_progress(conn, [(JobId(job), 1, 0.5, 1, 2, 1.0) for job in running])
 
     assert await ears.heard() == [{"event": "job.progress", "ids": running}]
 

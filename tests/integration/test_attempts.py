@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reactor.db import jobs
+from reactor.db import attempts
 
 if TYPE_CHECKING:
-    from reactor.db.jobs import Ended
+    from reactor.db.attempts import Ended
     from reactor.models import JobId
     from tests.fix_reactor import Table
     from tests.integration.conftest import Worker
@@ -34,7 +34,7 @@ async def fail(worker: Worker, job: JobId, **said: Any) -> Ended:
 async def end(worker: Worker, job: JobId, **said: Any) -> Ended:
     """Fail the attempt that is under way."""
     async with worker.database.connection() as conn:
-        ended = await jobs.fail_attempt(conn, job, worker.token, **{**CRASH, **said})
+        ended = await attempts.fail_attempt(conn, job, worker.token, **{**CRASH, **said})
     assert ended is not None
     return ended
 
@@ -98,7 +98,7 @@ async def test_a_failure_leaves_nothing_of_the_attempt_on_the_job(
 ) -> None:
     job = await worker.bring("rendered")
     async with worker.database.connection() as conn:
-        await jobs.save_progress(conn, [(job, 1, 0.5, 1, 2, 1.0)])
+        await attempts.save_progress(conn, [(job, 1, 0.5, 1, 2, 1.0)])
 
     await end(worker, job, may_retry=may_retry)
 
@@ -151,7 +151,7 @@ async def test_a_lease_given_back_costs_nothing(worker: Worker, table: Table) ->
     ]
 
     async with worker.database.connection() as conn:
-        released = await jobs.release_jobs(
+        released = await attempts.release_jobs(
             conn, dict.fromkeys([claimed, rendering, rendered], worker.token)
         )
 
@@ -179,7 +179,7 @@ async def test_a_completed_job_carries_its_file_and_no_claim(worker: Worker, tab
     }
 
     async with worker.database.connection() as conn:
-        assert await jobs.complete_job(conn, job, worker.token, artifact)
+        assert await attempts.complete_job(conn, job, worker.token, artifact)
 
     assert await table.get(
         job,

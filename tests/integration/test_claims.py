@@ -8,7 +8,7 @@ from uuid import uuid4
 import anyio
 import psycopg
 
-from reactor.db import commands, jobs
+from reactor.db import attempts, commands
 
 if TYPE_CHECKING:
     from reactor.db.pool import Database
@@ -70,7 +70,7 @@ async def test_never_more_than_the_slots_and_each_renderer_for_itself(
             await table.insert(renderer=renderer)
 
     async with database.connection() as conn:
-        claims = await jobs.claim_next_jobs(
+        claims = await attempts.claim_next_jobs(
             conn, {"a": 2, "b": 4, "d": 9}, reactor_id=uuid4(), token=uuid4(), lease_s=30
         )
 
@@ -141,7 +141,7 @@ async def test_a_claim_relaxes_the_disk_for_itself_alone(
     """`synchronous_commit` is back when the claim is done, also on the same connection."""
     await table.insert()
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
-        claimed = await jobs.claim_next_jobs(
+        claimed = await attempts.claim_next_jobs(
             conn, {"easel": 1}, reactor_id=worker.reactor_id, token=worker.token, lease_s=30
         )
         after = await (await conn.execute("SHOW synchronous_commit")).fetchone()
@@ -155,7 +155,7 @@ async def test_looking_ahead_finds_what_nobody_can_render(table: Table, database
     await table.insert(renderer="gone", status="complete")
 
     async with database.connection() as conn:
-        ahead = await jobs.look_ahead(conn, ["easel", "server"])
+        ahead = await attempts.look_ahead(conn, ["easel", "server"])
 
     assert (sorted(ahead.unroutable), ahead.next_due_s) == (["kiln", "oven"], None)
 
@@ -174,7 +174,7 @@ async def test_looking_ahead_counts_the_renderers_of_living_reactors(
         )
 
     async with database.connection() as conn:
-        assert (await jobs.look_ahead(conn, ["easel"])).unroutable == ["kiln"]
+        assert (await attempts.look_ahead(conn, ["easel"])).unroutable == ["kiln"]
 
 
 async def test_looking_ahead_says_when_the_next_job_is_due(
@@ -189,7 +189,7 @@ async def test_looking_ahead_says_when_the_next_job_is_due(
         )
 
     async with database.connection() as conn:
-        ahead = await jobs.look_ahead(conn, ["easel"])
+        ahead = await attempts.look_ahead(conn, ["easel"])
 
     assert ahead.next_due_s is not None
     assert 590 < ahead.next_due_s <= 600

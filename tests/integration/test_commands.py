@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from reactor.db import jobs
+from reactor.db import attempts
 from tests.integration.conftest import snapshot
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def test_what_is_finished_or_nearly_cannot_be_cancelled(
 async def test_a_cancelled_render_ends_its_attempt(worker: Worker, table: Table) -> None:
     job = await worker.bring("rendering")
     async with worker.database.connection() as conn:
-        await jobs.save_progress(conn, [(job, 1, 0.5, 1, 2, 1.0)])
+        await attempts.save_progress(conn, [(job, 1, 0.5, 1, 2, 1.0)])
 
     await call(table, "cancel(%(job)s)", job=job)
 
@@ -96,7 +96,7 @@ async def test_without_a_reason_the_job_says_who_cancelled_it(table: Table) -> N
     assert await table.get(job, "error_message") == "cancelled by postgres"
 
 
-async def test_a_failed_job_can_be_retried_as_if_new(worker: Worker, table: Table) -> None:
+async def test_a_failed_job_can_be_retried_by_force_as_if_new(worker: Worker, table: Table) -> None:
     job = await job_that_is(worker, "failed")
     await table.rows(
         "UPDATE actp_gen_jobs"
@@ -108,7 +108,12 @@ async def test_a_failed_job_can_be_retried_as_if_new(worker: Worker, table: Tabl
         job=job,
     )
 
-    assert await call(table, "retry(%(job)s)", job=job) == f"job {job} is pending again"
+    said = await call(table, "retry(%(job)s)", job=job)
+    assert (
+        said == f"job {job} has used its 3 attempts; retry it with force to give it as many again"
+    )
+    assert await table.get(job, "status", "retry_count") == ("failed", 3)
+    assert await call(table, "retry(%(job)s, true)", job=job) == f"job {job} is pending again"
 
     assert await table.get(
         job,
@@ -125,6 +130,33 @@ async def test_a_failed_job_can_be_retried_as_if_new(worker: Worker, table: Tabl
     assert await table.rows(open_alerts) == [("another",)]
 
 
+async def test_a_retry_leaves_the_attempts_that_are_left(worker: Worker, table: Table) -> None:
+    job = await job_that_is(worker, "failed")
+    await table.rows("UPDATE actp_gen_jobs SET retry_count = 2")
+
+    assert await call(table, "retry(%(job)s)", job=job) == f"job {job} is pending again"
+
+    assert await table.get(job, "status", "retry_count") == ("pending", 2)
+
+
+async def test_approving_makes_a_waiting_job_due(worker: Worker, table: Table) -> None:
+    job = await table.insert(approved=False)
+    assert await worker.claim() == []
+
+    assert await call(table, "approve(%(job)s)", job=job) == f"job {job} is approved"
+
+    assert await call(table, "approve(%(job)s)", job=job) == f"job {job} is approved already"
+    assert await worker.claim() == [job]
+
+
+async def test_only_a_pending_job_can_be_approved(table: Table) -> None:
+    job = await table.insert(approved=False, status="failed")
+
+    said = await call(table, "approve(%(job)s)", job=job)
+
+    assert said == f"job {job} is failed; only a pending job can be approved"
+
+
 @pytest.mark.parametrize("where", [*STAGES, "pending", "complete", "cancelled"])
 async def test_only_a_failed_job_can_be_retried(worker: Worker, table: Table, where: str) -> None:
     job = await job_that_is(worker, where)
@@ -137,7 +169,7 @@ async def test_only_a_failed_job_can_be_retried(worker: Worker, table: Table, wh
     assert await snapshot(table) == before
 
 
-@pytest.mark.parametrize("verb", ["retry", "cancel"])
+@pytest.mark.parametrize("verb", ["approve", "retry", "cancel"])
 async def test_a_job_that_does_not_exist_is_said_so(table: Table, verb: str) -> None:
     assert await call(table, f"{verb}(404)") == "there is no job 404"
 
@@ -174,6 +206,6 @@ async def test_flush_makes_everything_pending_due(worker: Worker, table: Table) 
 
 async def test_a_verb_nobody_knows_is_refused_and_leaves_no_trace(table: Table) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match="unknown command explode"):
-        await table.rows("SELECT reactor.obey('explode', NULL, NULL, 'me')")
+        await table.rows("SELECT reactor.obey('explode', NULL, NULL, 'me', false)")
 
     assert await table.rows("SELECT count(*) FROM reactor.commands") == [(0,)]

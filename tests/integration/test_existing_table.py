@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from reactor.db.jobs import claim_next_jobs
+from reactor.db.attempts import claim_next_jobs
 from reactor.db.migrate import migrate
 from reactor.db.pool import open_database
 from reactor.errors import DatabaseUnavailable, SchemaMismatch

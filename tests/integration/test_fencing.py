@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from reactor.db import jobs
+from reactor.db import attempts, jobs
 from tests.integration.conftest import snapshot
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ ARTIFACT: dict[str, Any] = {
 
 async def fail(conn: AsyncConnection, job: JobId, token: UUID) -> object:
     """End the attempt as crashed."""
-    return await jobs.fail_attempt(
+    return await attempts.fail_attempt(
         conn,
         job,
         token,
@@ -49,27 +49,30 @@ async def fail(conn: AsyncConnection, job: JobId, token: UUID) -> object:
 
 
 FENCED: dict[str, tuple[str, Write]] = {
-    "begin_rendering": ("claimed", jobs.begin_rendering),
+    "begin_rendering": ("claimed", attempts.begin_rendering),
     "complete_dry_runs": (
         "claimed",
-        lambda conn, job, token: jobs.complete_dry_runs(conn, [job], token),
+        lambda conn, job, token: attempts.complete_dry_runs(conn, [job], token),
     ),
     "mark_rendered": (
         "rendering",
-        lambda conn, job, token: jobs.mark_rendered(
+        lambda conn, job, token: attempts.mark_rendered(
             conn, job, token, output_path="/renders/x.jpg", frames=1
         ),
     ),
     "fail_attempt": ("rendering", fail),
-    "release_jobs": ("rendering", lambda conn, job, token: jobs.release_jobs(conn, {job: token})),
+    "release_jobs": (
+        "rendering",
+        lambda conn, job, token: attempts.release_jobs(conn, {job: token}),
+    ),
     "renew_leases": (
         "rendering",
-        lambda conn, job, token: jobs.renew_leases(conn, {job: token}, lease_s=99),
+        lambda conn, job, token: attempts.renew_leases(conn, {job: token}, lease_s=99),
     ),
-    "lock_for_publishing": ("publishing", jobs.lock_for_publishing),
+    "lock_for_publishing": ("publishing", attempts.lock_for_publishing),
     "complete_job": (
         "publishing",
-        lambda conn, job, token: jobs.complete_job(conn, job, token, ARTIFACT),
+        lambda conn, job, token: attempts.complete_job(conn, job, token, ARTIFACT),
     ),
 }
 
@@ -103,7 +106,7 @@ async def test_a_worker_that_was_given_up_changes_nothing(
     job = await worker.bring(stage)
     await worker.expire(job)
     async with worker.database.connection() as conn:
-        await jobs.take_back_expired_jobs(conn, ours=[])
+        await attempts.take_back_expired_jobs(conn, ours=[])
     await rival.carry(job, to=stage)
     before = await snapshot(table)
 
@@ -111,7 +114,7 @@ async def test_a_worker_that_was_given_up_changes_nothing(
         answers = {
             name: await write(conn, job, worker.token) for name, (_, write) in FENCED.items()
         }
-        begun = await jobs.begin_publishing(conn, job, worker.reactor_id)
+        begun = await attempts.begin_publishing(conn, job, worker.reactor_id)
 
     assert not any(answers.values()), answers
     assert begun is None
@@ -136,9 +139,9 @@ async def test_only_the_holder_of_the_lease_publishes(worker: Worker, rival: Wor
     job = await worker.bring("rendered")
 
     async with worker.database.connection() as conn:
-        assert await jobs.begin_publishing(conn, job, rival.reactor_id) is None
-        assert await jobs.begin_publishing(conn, job, worker.reactor_id)
-        assert await jobs.begin_publishing(conn, job, worker.reactor_id) is None
+        assert await attempts.begin_publishing(conn, job, rival.reactor_id) is None
+        assert await attempts.begin_publishing(conn, job, worker.reactor_id)
+        assert await attempts.begin_publishing(conn, job, worker.reactor_id) is None
 
 
 async def test_a_job_locked_for_publishing_cannot_be_taken_over(
@@ -148,10 +151,10 @@ async def test_a_job_locked_for_publishing_cannot_be_taken_over(
     await worker.expire(job)
 
     async with worker.database.transaction() as conn:
-        assert await jobs.lock_for_publishing(conn, job, worker.token)
+        assert await attempts.lock_for_publishing(conn, job, worker.token)
         async with rival.database.connection() as other:
             assert (
-                await jobs.take_over_outputs(
+                await attempts.take_over_outputs(
                     other, ours=[], reactor_id=rival.reactor_id, token=rival.token, lease_s=30
                 )
                 == []
@@ -169,8 +172,8 @@ async def test_some_of_many_leases_are_still_ours(table: Table, worker: Worker) 
     await table.rows("UPDATE actp_gen_jobs SET lease_expires_at = now()")
 
     async with worker.database.connection() as conn:
-        kept = await jobs.renew_leases(conn, held, lease_s=60)
-        stopped = await jobs.find_stopped_jobs(conn, held)
+        kept = await attempts.renew_leases(conn, held, lease_s=60)
+        stopped = await attempts.find_stopped_jobs(conn, held)
 
     assert (kept, stopped) == ({jobs_here[0], jobs_here[2]}, [jobs_here[1]])
     longer = "lease_expires_at > now() + interval '59 s'"
@@ -185,7 +188,7 @@ async def test_progress_never_runs_backwards_within_an_attempt(
 
     for attempt, fraction in [(1, 0.5), (1, 0.25), (1, 0.75), (2, 0.125)]:
         async with worker.database.connection() as conn:
-            await jobs.save_progress(conn, [(job, attempt, fraction, 1, 8, 2.0)])
+            await attempts.save_progress(conn, [(job, attempt, fraction, 1, 8, 2.0)])
         seen += await table.rows("SELECT attempt, fraction FROM reactor.progress")
 
     assert seen == [(1, 0.5), (1, 0.5), (1, 0.75), (2, 0.125)]
@@ -197,7 +200,7 @@ async def test_saving_progress_does_not_touch_the_job(table: Table, worker: Work
     before = await table.rows(where)
 
     async with worker.database.connection() as conn:
-        await jobs.save_progress(conn, [(job, 1, 0.5, 10, 20, 3.0)])
+        await attempts.save_progress(conn, [(job, 1, 0.5, 10, 20, 3.0)])
         shown = (await jobs.get_jobs(conn, [job]))[0]
 
     assert await table.rows(where) == before

@@ -189,7 +189,7 @@ async def test_a_retried_job_starts_afresh(start: Start, table: Table, easel: Ea
     await table.rows("SELECT reactor.retry(%(id)s)", id=job)
     await table.until_status(job, "complete")
 
-    assert await table.get(job, "retry_count", "error_class", "attempt") == (0, None, 2)
+    assert await table.get(job, "retry_count", "error_class", "attempt") == (1, None, 2)
     open_alerts = await table.rows(
         "SELECT count(*) FROM reactor.alerts WHERE kind = 'job_failed' AND resolved_at IS NULL"
     )

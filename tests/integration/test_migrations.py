@@ -10,8 +10,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from reactor import jobs
 from reactor.db import migrate as migration
+from reactor.db.attempts import claim_next_jobs
 from reactor.db.migrate import check, migrate, script_text
+from reactor.db.pool import open_database
 from reactor.errors import BadConfiguration, SchemaMismatch, TryAgain
 from tests.integration.conftest import created
 
@@ -22,7 +25,20 @@ if TYPE_CHECKING:
     from tests.fix_reactor import Table
     from tests.integration.conftest import Bare
 
-EVERYTHING = ["0001_jobs", "0002_farm", "0003_roles", "triggers", "control"]
+EVERYTHING = [
+    "0001_jobs",
+    "0002_farm",
+    "0003_roles",
+    "0004_service",
+    "0005_sessions",
+    "0006_batches",
+    "0007_webhooks",
+    "triggers",
+    "views",
+    "claim",
+    "why",
+    "control",
+]
 
 
 async def test_an_empty_database_gets_everything_and_a_second_run_does_nothing(bare: Bare) -> None:
@@ -64,7 +80,7 @@ async def test_twelve_at_once_apply_everything_once(bare: Bare) -> None:
 async def test_reapply_puts_functions_and_triggers_in_again(bare: Bare) -> None:
     await migrate(bare.dsn)
 
-    assert await migrate(bare.dsn, reapply=True) == ["triggers", "control"]
+    assert await migrate(bare.dsn, reapply=True) == ["triggers", "views", "claim", "why", "control"]
 
 
 async def test_a_changed_function_file_is_applied_again(bare: Bare) -> None:
@@ -92,7 +108,13 @@ async def test_a_trigger_dropped_or_switched_off_is_put_back(bare: Bare, damage:
     await migrate(bare.dsn)
     await bare.run(damage)
 
-    assert [script.name for script in (await check(bare.dsn)).scripts] == ["triggers", "control"]
+    assert [script.name for script in (await check(bare.dsn)).scripts] == [
+        "triggers",
+        "views",
+        "claim",
+        "why",
+        "control",
+    ]
     await migrate(bare.dsn)
 
     assert not await check(bare.dsn)
@@ -137,6 +159,30 @@ async def test_the_printed_script_of_an_old_database_brings_it_up_to_date(bare: 
     await bare.run(script_text(await check(bare.dsn)))
 
     assert not await check(bare.dsn)
+
+
+async def test_a_farm_of_the_first_release_is_brought_up_to_date_with_its_jobs(
+    bare: Bare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_release = migration.numbered()[:3]
+    monkeypatch.setattr(migration, "numbered", lambda: first_release)
+    monkeypatch.setattr(migration, "reappliable", list)
+    await migrate(bare.dsn)
+    await bare.run(
+        "INSERT INTO actp_gen_jobs (template_id, status, retry_count, project_id, idempotency_key) VALUES"
+        " ('t', 'pending', 0, 'p', 'k'), ('t', 'failed', 3, NULL, NULL), ('t', 'complete', 0, NULL, NULL)"
+    )
+    monkeypatch.undo()
+
+    await migrate(bare.dsn)
+
+    assert not await check(bare.dsn)
+    async with open_database(bare.dsn) as database, database.connection() as conn:
+        await jobs.retry(conn, 2, force=True, given_by="test")
+        claims = await claim_next_jobs(
+            conn, {"server": 9}, reactor_id=uuid4(), token=uuid4(), lease_s=30
+        )
+    assert sorted(claim.id for claim in claims) == [1, 2]
 
 
 async def test_a_file_that_fails_leaves_no_trace(bare: Bare) -> None:

@@ -50,7 +50,7 @@ def install_death(where: str, patch: pytest.MonkeyPatch) -> None:
         case "after the move":
             patch.setattr(publication, "place", place_and_die)
         case "before the commit":
-            patch.setattr("reactor.publication.jobs.complete_job", die_async)
+            patch.setattr("reactor.publication.attempts.complete_job", die_async)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from reactor.db import agents, alerts, commands, jobs, orphans, publications
+from reactor.db import agents, alerts, attempts, commands, jobs, orphans, publications
 from reactor.db.migrate import migrate
 from reactor.db.pool import open_database
 from tests.integration.conftest import Bare, Worker
@@ -35,7 +35,13 @@ ACTIONS = {
     "SELECT reactor.retry(1)": {O, D},
     "SELECT reactor.cancel(1, 'why')": {O, D},
     # Whoever may call this one may say that somebody else did it.
-    "SELECT reactor.obey('pause', NULL, NULL, 'somebody else')": {D},
+    "SELECT reactor.approve(1)": {O, D},
+    "SELECT reactor.obey('pause', NULL, NULL, 'somebody else', false)": {D},
+    "SELECT * FROM reactor.events": {O, D},
+    "SELECT * FROM reactor.sessions, reactor.edls, reactor.assets": {O, D},
+    "INSERT INTO reactor.projects (project_id, max_active) VALUES ('p', 1)": {O, D},
+    "SELECT * FROM reactor.webhooks": {D},
+    "SELECT * FROM reactor.outbox": {D},
     "SELECT reactor.announce('job.pending', '{1}')": {D},
     "SELECT reactor.can_transition('pending', 'failed')": {D},
     "SELECT * FROM reactor.commands": {O, D},
@@ -130,7 +136,7 @@ async def test_the_daemon_needs_no_other_role(people: Mapping[str, str], table: 
         )
         await agents.beat_agents(conn, [worker.reactor_id], channel="reactor_probe", nonce="n")
         job = await worker.bring("publishing")
-        await jobs.save_progress(conn, [(job, 1, 0.5, 1, 2, 1.0)])
+        await attempts.save_progress(conn, [(job, 1, 0.5, 1, 2, 1.0)])
         artifact = {
             "path": "/library/a.mp4",
             "output_path": "/library/a.mp4",
@@ -143,12 +149,12 @@ async def test_the_daemon_needs_no_other_role(people: Mapping[str, str], table: 
             "fps": 30.0,
         }
         assert await publications.intend_publication(conn, job, artifact)
-        assert await jobs.complete_job(conn, job, worker.token, artifact)
+        assert await attempts.complete_job(conn, job, worker.token, artifact)
         assert await alerts.raise_alert(conn, "k", "s", "m")
         await orphans.replace_orphans(conn, "/renders", [])
-        await jobs.take_back_expired_jobs(conn, ours=[])
+        await attempts.take_back_expired_jobs(conn, ours=[])
         assert (await jobs.get_job_stats(conn))["complete"] == 1
-        assert "paused" in await commands.obey(conn, "pause", given_by="somebody")
+        assert "paused" in (await commands.obey(conn, "pause", given_by="somebody")).sentence
         await agents.retire_agents(conn, [worker.reactor_id])
 
 
@@ -158,7 +164,9 @@ async def test_the_daemon_needs_no_other_role(people: Mapping[str, str], table: 
         ("pause()", ("pause", None, None)),
         ("resume()", ("resume", None, None)),
         ("flush()", ("flush", None, None)),
+        ("approve(1)", ("approve", 1, None)),
         ("retry(1)", ("retry", 1, None)),
+        ("retry(1, true)", ("retry", 1, None)),
         ("cancel(1)", ("cancel", 1, None)),
         ("cancel(1, 'why')", ("cancel", 1, "why")),
         ("cancel(404, 'why')", ("cancel", 404, "why")),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reactor.db import jobs
+from reactor.db import attempts
 from tests.integration.conftest import snapshot
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 async def take_back(worker: Worker, ours: Sequence[JobId] = ()) -> list[tuple[JobId, JobStatus]]:
     """Sweep for lost renders."""
     async with worker.database.connection() as conn:
-        return await jobs.take_back_expired_jobs(conn, ours=ours)
+        return await attempts.take_back_expired_jobs(conn, ours=ours)
 
 
 async def take_over(worker: Worker, ours: Sequence[JobId] = ()) -> list[JobId]:
     """Sweep for files left lying."""
     async with worker.database.connection() as conn:
-        return await jobs.take_over_outputs(
+        return await attempts.take_over_outputs(
             conn, ours=ours, reactor_id=worker.reactor_id, token=worker.token, lease_s=30
         )
 
@@ -34,7 +34,7 @@ async def take_over(worker: Worker, ours: Sequence[JobId] = ()) -> list[JobId]:
 async def adopt(worker: Worker, job: JobId, *, attempt: int | None) -> bool:
     """A finished file with that job's name has been seen."""
     async with worker.database.connection() as conn:
-        return await jobs.adopt_output(
+        return await attempts.adopt_output(
             conn,
             job,
             attempt=attempt,
@@ -84,7 +84,7 @@ async def test_two_sweeps_at_once_do_not_wait_for_each_other(worker: Worker, riv
     await worker.expire(job)
 
     async with worker.database.transaction() as conn:
-        first = await jobs.take_back_expired_jobs(conn, ours=[])
+        first = await attempts.take_back_expired_jobs(conn, ours=[])
         second = await take_back(rival)
 
     assert (first, second) == ([(job, "pending")], [])
@@ -116,7 +116,7 @@ async def test_anything_but_a_loss_in_between_starts_the_count_anew(worker: Work
             outcomes += [status for _, status in await take_back(worker)]
         else:
             async with worker.database.connection() as conn:
-                await jobs.release_jobs(conn, {job: worker.token})
+                await attempts.release_jobs(conn, {job: worker.token})
         if outcomes[-1] == "pending":
             await worker.carry(job, to="rendering")
 
@@ -137,13 +137,14 @@ async def test_a_file_whose_reactor_died_is_taken_over_without_rendering_again(
         ("rendered", 1, rival.reactor_id, rival.token, "/renders/a.jpg")
     )
     async with rival.database.connection() as conn:
-        assert await jobs.find_unfinished_outputs(conn, ours=[], reactor_id=rival.reactor_id) == [
-            job
-        ]
+        assert await attempts.find_unfinished_outputs(
+            conn, ours=[], reactor_id=rival.reactor_id
+        ) == [job]
         assert (
-            await jobs.find_unfinished_outputs(conn, ours=[job], reactor_id=rival.reactor_id) == []
+            await attempts.find_unfinished_outputs(conn, ours=[job], reactor_id=rival.reactor_id)
+            == []
         )
-        assert await jobs.begin_publishing(conn, job, rival.reactor_id)
+        assert await attempts.begin_publishing(conn, job, rival.reactor_id)
 
 
 @pytest.mark.parametrize("stage", ["pending", "claimed", "rendering"])

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 import reactor
+from reactor import states
 from reactor.models import JobStatus, Stage
 from tests.integration.conftest import snapshot
 
@@ -125,6 +126,13 @@ async def test_the_functions_answer_as_the_triggers_do(table: Table) -> None:
     advances = await table.rows(pairs + "reactor.can_advance(o, n)", all=STAGES)
 
     assert (set(moves), set(advances)) == (MOVES, ADVANCES)
+
+
+def test_python_answers_as_the_database_does() -> None:
+    moves = {(o, n) for o in JobStatus for n in JobStatus if states.can_transition(o, n)}
+    advances = {(o, n) for o in STAGES for n in Stage if states.can_advance(o and Stage(o), n)}
+
+    assert (moves, advances) == (MOVES, ADVANCES)
 
 
 def test_the_page_of_states_draws_the_same_moves() -> None:

@@ -127,6 +127,40 @@ def test_failures_get_their_class_from_the_server_or_from_its_words(
     assert status(status="failed", error=error).failure is failure
 
 
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [(17, 17), (0, 0), (-1, None), ("17", None), (1e99, 2**31 - 1), (True, None)],
+)
+def test_the_frame_of_a_failure_is_a_number_or_nothing(frame: Any, expected: int | None) -> None:
+    assert status(status="failed", error={"message": "x", "frame": frame}).frame == expected
+    assert status(status="failed", error="at frame 3").frame is None
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("one\r\ntwo\n", "one\ntwo"),
+        (["one", 2, "two"], "one\ntwo"),
+        ("\x1b[31mred\x07\u202e\0", "[31mred"),
+        ("half \ud800", "half"),
+        (" \n ", None),
+        ({"a": 1}, None),
+        (None, None),
+    ],
+)
+def test_a_log_is_plain_lines(log: Any, expected: str | None) -> None:
+    assert status(status="failed", log=log).log == expected
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "語", "🔥", "\n"])
+def test_of_a_long_log_the_last_lines_are_kept(letter: str) -> None:
+    log = status(status="rendering", log=letter * 50_000 + "the end").log
+
+    assert log is not None
+    assert log.endswith("the end")
+    assert len(log.encode()) <= 8192
+
+
 def test_a_failure_without_a_reason_says_so() -> None:
     assert status(status="failed", error={}).message == "the render server gave no reason"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.renderers.fake import Behaviour, FakeServer
 
 RENDERING = {"id": "7-1", "status": "rendering", "progress": 0.5}
-COMPLETE = {"id": "7-1", "status": "complete", "progress": 1.0}
+COMPLETE = {"id": "7-1", "status": "complete", "progress": 1.0, "log": "all is well"}
 CLASS = FailureClass
 
 
@@ -35,7 +35,8 @@ async def test_a_render_is_ordered_followed_and_answered_with_its_file(
 
     rendered = await client.render(order, reports.append)
 
-    assert (rendered.path, rendered.version) == (order.output_path, "7")
+    assert (rendered.path, rendered.version) == (order.output_path, "fake 7")
+    assert rendered.log == "all is well"
     assert fake.asked("render") == [
         (
             "POST",
@@ -188,3 +189,14 @@ async def test_props_that_are_no_json_are_the_jobs_fault(
     wrong = await failure(client, order_of(settings, duration_s=float("nan")))
 
     assert (wrong.failure, str(wrong)) == (CLASS.INPUT, "params: cannot be written as JSON")
+
+
+async def test_a_failure_carries_its_frame_and_the_log(
+    client: RenderServer, fake: FakeServer, order: Order
+) -> None:
+    error = {"class": "crash", "message": "it fell over", "frame": 12}
+    fake.tell(status=says({"id": "7-1", "status": "failed", "error": error, "log": "one\ntwo"}))
+
+    failed = await failure(client, order)
+
+    assert (failed.frame, failed.log, str(failed)) == (12, "one\ntwo", "it fell over")

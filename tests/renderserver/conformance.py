@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.renderserver.files import content
+from tests.renderserver.orders import BAD, HOSTILE
 
 if TYPE_CHECKING:
     from tests.renderserver.target import Target
@@ -20,76 +21,15 @@ PROPS: dict[str, dict[str, Any]] = {
     "title-card": {},
     "slideshow": {"images": ["red.jpg", "blue.png"], "captions": ["One", "Two"]},
     "audio-visualizer": {"audio": "tone.wav"},
+    "edl-cut": {
+        "clips": [
+            {"source": "clip.mp4", "in_s": 0.2, "out_s": 0.5},
+            {"source": "clip.mp4", "out_s": 0.3},
+        ]
+    },
 }
 CODECS = {"mp4": {"h264"}, "webm": {"vp9", "libvpx-vp9", "vp8", "av1", "libdav1d"}, "gif": {"gif"}}
 LONG = {"title": "Long", "duration_s": 300, "fps": 30}
-HOSTILE = [
-    "",
-    "   ",
-    "a" * 5_000,
-    "%{pts}:\\'[];,=",
-    "x',nullsink;movie='/etc/passwd",
-    "':textfile='/etc/passwd",
-    '<script>alert(1)</script> & "quotes" `id` $(id)',
-    "\x00\x07\x1b[31m \u202eexe.gnp\u2066 \ud800",
-    "-i --help -y",
-    "שלום عالم 你好 こんにちは 한국어 ไทย हिन्दी Ελληνικά Русский 👩‍👩‍👧‍👦🇩🇪🔥",
-    "Z̸̧̛͇̦a̴̢͙l̵͎͝g̷̈́o",
-]
-BAD: list[tuple[str, dict[str, Any], str]] = [
-    ("no id", {"id": None}, "id"),
-    ("an id that is a path", {"id": "../../etc"}, "id"),
-    ("no template", {"template": None}, "template"),
-    ("an unknown template", {"template": "foo"}, "template"),
-    ("a template that is a number", {"template": 7}, "template"),
-    ("an unknown format", {"format": "cinema"}, "format"),
-    ("an unknown quality", {"quality": "8k"}, "quality"),
-    ("an unknown container", {"container": "avi"}, "container"),
-    ("a film as jpg", {"container": "jpg"}, "container"),
-    ("props that are a list", {"props": []}, "props"),
-    ("assets that are text", {"assets": "x"}, "assets"),
-    ("a title that is a number", {"props": {"title": 3}}, "props.title"),
-    ("a duration that is text", {"props": {"duration_s": "six"}}, "props.duration_s"),
-    ("no duration to speak of", {"props": {"duration_s": 0.1}}, "props.duration_s"),
-    ("a duration without end", {"props": {"duration_s": 1e9}}, "props.duration_s"),
-    ("no frames", {"props": {"fps": 0}}, "props.fps"),
-    ("too many frames", {"props": {"fps": 1000}}, "props.fps"),
-    ("half a frame", {"props": {"fps": 12.5}}, "props.fps"),
-    ("a slideshow without images", {"template": "slideshow"}, "props.images"),
-    ("a slideshow of nothing", {"template": "slideshow", "props": {"images": []}}, "props.images"),
-    (
-        "an image that does not exist",
-        {"template": "slideshow", "props": {"images": ["red.jpg", "missing.jpg"]}},
-        "props.images[1]",
-    ),
-    (
-        "an image outside the allowed directories",
-        {"template": "slideshow", "props": {"images": ["/etc/passwd"]}},
-        "props.images[0]",
-    ),
-    (
-        "an image that is a sound",
-        {"template": "slideshow", "props": {"images": ["tone.wav"]}},
-        "props.images[0]",
-    ),
-    ("no sound to see", {"template": "audio-visualizer"}, "props.audio"),
-    (
-        "a sound that is an image",
-        {"template": "audio-visualizer", "props": {"audio": "red.jpg"}},
-        "props.audio",
-    ),
-    (
-        "a sound that climbs out",
-        {"template": "audio-visualizer", "props": {"audio": "../../../../../../etc/passwd"}},
-        "props.audio",
-    ),
-    ("no output path", {"output_path": ""}, "output_path"),
-    ("an output path outside", {"output_path": "/tmp/elsewhere.mp4"}, "output_path"),  # noqa: S108
-    ("an output path that climbs out", {"output_path": "../climbed.mp4"}, "output_path"),
-    ("an output path with another ending", {"output_path": "film.exe"}, "output_path"),
-    ("an output path in a missing directory", {"output_path": "no/where.mp4"}, "output_path"),
-    ("an output path with a NUL", {"output_path": "a\0b.mp4"}, "output_path"),
-]
 
 
 class Conformance:
@@ -188,7 +128,7 @@ class Conformance:
         message = target.post(target.order(template="foo")).json()["error"]["message"]
 
         assert "'foo' is unknown" in message
-        assert "audio-visualizer, slideshow, title-card" in message
+        assert "audio-visualizer, edl-cut, slideshow, title-card" in message
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b'{"id":', b"[" * 10_000])
     def test_a_body_that_is_no_order_is_refused(self, target: Target, body: bytes) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.renderserver.cuts import make_clips
 from tests.renderserver.target import Target, running
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The embedded server, shared by the tests that leave it as it was."""
     with running(tmp_path_factory.mktemp("renderserver"), REACTOR_SLOTS=str(SLOTS)) as target:
         yield target
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clips of `cuts.make_clips`."""
+    place = tmp_path_factory.mktemp("clips")
+    make_clips(place)
+    return place
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ import httpx
 import psutil
 from PIL import Image
 
+from tests.renderserver.clips import CYAN, make_clip
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -174,7 +176,7 @@ def free_port() -> int:
 
 
 def make_media(folder: Path) -> None:
-    """A second of sound and two pictures."""
+    """A second of sound, two pictures and half a second of film."""
     with wave.open(str(folder / "tone.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -183,3 +185,4 @@ def make_media(folder: Path) -> None:
         file.writeframes(b"".join(struct.pack("<h", sample) for sample in tone))
     Image.new("RGB", (640, 480), (200, 60, 40)).save(folder / "red.jpg")
     Image.new("RGBA", (300, 500), (40, 60, 200, 128)).save(folder / "blue.png")
+    make_clip(folder / "clip.mp4", CYAN, size=(320, 180), fps=25, frames=13, hertz=440)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,7 +21,6 @@ from tests.renderserver.target import Target, observed, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 THUMBNAIL = {"format": "thumbnail", "container": "jpg"}
 
@@ -284,3 +284,25 @@ def test_answers_come_without_delay(embedded: Target) -> None:
 
     # Without TCP_NODELAY each of them takes 40 ms.
     assert time.monotonic() - began < 0.4
+
+
+def test_a_failure_says_at_which_frame_and_with_which_last_words(own: Target) -> None:
+    """Somebody takes the half file away, so that it cannot be given its name."""
+    body = own.begun(format="clip_1_1", props={"title": "Gone", "duration_s": 6})
+    half = Path(body["output_path"] + ".part")
+    observed(half.exists, lambda there: there)
+    half.unlink()
+
+    failed = own.ended(body["id"])
+
+    assert failed["status"] == "failed"
+    assert failed["error"]["frame"] == failed["rendered_frames"] > 0
+    assert failed["log"].startswith("Traceback")
+    assert "FileNotFoundError" in failed["log"].splitlines()[-1]
+
+
+def test_a_refused_order_has_no_frame(own: Target) -> None:
+    answer = own.post(own.order(template="slideshow", props={"images": ["missing.jpg"]}))
+
+    assert answer.status_code == 400
+    assert "frame" not in answer.json()["error"]

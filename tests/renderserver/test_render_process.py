@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class BrokenScene:
     """A scene that cannot be drawn, because the system says no."""
 
-    duration_s, still_s, sound = 1.0, 0.5, None
+    duration_s, fps, still_s, sound = 1.0, 5, 0.5, None
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -117,8 +117,9 @@ def test_a_picture_of_any_shape_fills_the_frame(tmp_path: Path, size: tuple[int,
 
 
 def test_the_catalogue_knows_every_template_that_can_be_ordered() -> None:
+    given = {"images": ["x"], "audio": "y", "clips": [{"source": "z"}]}
     for name, model in MODELS.items():
-        assert type(checked(name, {"images": ["x"], "audio": "y"})) is model
+        assert type(checked(name, given)) is model
 
 
 def test_a_slide_zooms_without_jumping(tmp_path: Path) -> None:

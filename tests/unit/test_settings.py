@@ -117,7 +117,9 @@ def test_the_database_is_never_shown(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("HTTP", "0.0.0.0:8787", "'0.0.0.0' is not a loopback address"),
+        ("HTTP", "0.0.0.0:8787", "can be reached from elsewhere, and there is no token"),
+        ("TOKEN", "short", "at least 16 letters"),
+        ("EGRESS_ALLOW", "10.0.0.0/8,a b", "neither a host nor a network"),
         ("HTTP", "8787", "write it like 127.0.0.1:8787"),
         ("HTTP", "127.0.0.1:99999", "write it like 127.0.0.1:8787"),
         ("RENDERER_URL", "ftp://x", "write it like http://127.0.0.1:3100"),

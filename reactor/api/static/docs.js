@@ -1,6 +1,7 @@
 // Shows openapi.json as a page, without anything from elsewhere.
 
 import { element, say } from "./cards.js";
+import { curls, resolve } from "./curl.js";
 
 const at = (id) => document.getElementById(id);
 const DEEPEST = 3;
@@ -14,33 +15,46 @@ function typeName(schema, spec) {
   return schema.format || schema.type || "anything";
 }
 
-function resolve(schema, spec) {
-  const ref = schema?.$ref || schema?.items?.$ref;
-  return ref ? spec.components.schemas[ref.split("/").pop()] : schema;
-}
-
 function fields(schema, spec, depth = 0) {
   const rows = element("dl", "fields");
+  const required = new Set(schema?.required);
   for (const [name, part] of Object.entries(schema?.properties || {})) {
     const said = part.description ? ` – ${part.description}` : "";
     const about = element("dd", "", element("span", "soft", typeName(part, spec) + said));
     const inner = resolve(part, spec);
     if (inner !== part && inner?.properties && depth < DEEPEST) about.append(fields(inner, spec, depth + 1));
-    rows.append(element("dt", "", element("code", "", name)), about);
+    const must = required.has(name) ? " *" : "";
+    rows.append(element("dt", "", element("code", "", name), must), about);
   }
   return rows;
 }
 
+function named(schema, spec) {
+  const inner = resolve(schema, spec);
+  if (!inner?.properties) return element("p", "", typeName(schema, spec));
+  const shown = schema.$ref ? typeName(schema, spec) : "Fields";
+  return element("details", "", element("summary", "", shown), fields(inner, spec));
+}
+
+function asked(operation, spec) {
+  return Object.entries(operation.requestBody?.content || {}).map(([type, { schema }]) =>
+    element("div", "", element("p", "", element("code", "", type)), named(bodySchema(schema), spec)),
+  );
+}
+
+// A body that may be left out is shown as what it is when it is there.
+function bodySchema(schema) {
+  return schema.anyOf?.find((part) => part.type !== "null") || schema;
+}
+
 function answers(operation, spec) {
   return Object.entries(operation.responses)
-    .filter(([code]) => code !== "422")
     .map(([code, answer]) => {
       const schema = Object.values(answer.content || {})[0]?.schema;
       const inner = resolve(schema, spec);
       const head = element("p", "", element("code", "", code), ` ${answer.description}`);
-      if (code !== "200" || !inner?.properties) return head;
-      const more = element("details", "", element("summary", "", typeName(schema, spec)), fields(inner, spec));
-      return element("div", "", head, more);
+      if (!code.startsWith("2") || !inner?.properties) return head;
+      return element("div", "", head, named(schema, spec));
     });
 }
 
@@ -50,6 +64,10 @@ function panel(method, path, operation, spec) {
   for (const parameter of operation.parameters || []) {
     const said = parameter.description || typeName(parameter.schema, spec);
     made.append(element("p", "", element("code", "", parameter.name), ` ${said}`));
+  }
+  made.append(...asked(operation, spec));
+  for (const command of curls(method, path, operation, spec, location.origin)) {
+    made.append(element("div", "code", element("pre", "", command)));
   }
   made.append(...answers(operation, spec));
   if (method === "get" && !(operation.parameters || []).length) {

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from reactor.renderserver.props import (
     AudioVisualizerProps,
+    EdlCutProps,
     SlideshowProps,
     TitleCardProps,
     checked,
 )
 from reactor.renderserver.templates.audio_visualizer import AudioVisualizer
+from reactor.renderserver.templates.edl_cut import EdlCut
 from reactor.renderserver.templates.slideshow import Slideshow
 from reactor.renderserver.templates.title_card import TitleCard
 
@@ -25,6 +27,8 @@ def scene(template: str, given: dict[str, Any]) -> Scene:
             return Slideshow(props)
         case AudioVisualizerProps() as props:
             return AudioVisualizer(props)
+        case EdlCutProps() as props:
+            return EdlCut(props)
         case TitleCardProps() as props:
             return TitleCard(props)
     raise KeyError(template)

@@ -34,6 +34,7 @@ class AudioVisualizer:
         self.props = props
         self.sound = sound.opened("props.audio", props.audio)
         whole_s = min(max(self.sound.duration_s, SHORTEST_S), LONGEST_S)
+        self.fps = props.fps
         self.duration_s = props.duration_s or whole_s
         self.still_s = min(self.duration_s * 0.4, LATEST_STILL_S)
 

@@ -36,6 +36,7 @@ class Slideshow:
             pictures.look_at(f"props.images[{index}]", path)
         self.props = props
         self.sound = sound.opened("props.audio", props.audio) if props.audio else None
+        self.fps = props.fps
         self.duration_s = props.duration_s or max(0.5, SECONDS_EACH * len(props.images))
         self.each_s = self.duration_s / len(props.images)
         self.fade_s = min(FADE_S, self.each_s / 2)
@@ -124,8 +125,8 @@ def eased(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def caption(title: str, text: str, stage: Stage) -> Image.Image:
-    """Title and text on a dark veil that fades out upwards."""
+def caption(title: str, text: str, stage: Stage, largest: float = 9.5) -> Image.Image:
+    """Title and text on a dark veil that fades out upwards; sizes are in the stage's units."""
     unit, side = stage.unit, round(stage.unit * (8 if stage.portrait else 9))
     room = stage.width - 2 * side - (round(unit * 6) if stage.portrait else 0)
     head = lettering.fit(
@@ -133,7 +134,7 @@ def caption(title: str, text: str, stage: Stage) -> Image.Image:
         room,
         round(stage.height * 0.3),
         weight=Weight.BOLD,
-        largest=round(unit * 9.5),
+        largest=round(unit * largest),
         smallest=round(unit * 4.2),
         max_lines=4,
     )
@@ -142,7 +143,7 @@ def caption(title: str, text: str, stage: Stage) -> Image.Image:
         room,
         round(stage.height * 0.2),
         weight=Weight.MEDIUM,
-        largest=round(unit * 5.2),
+        largest=round(unit * min(5.2, largest * 0.7)),
         smallest=round(unit * 3.2),
         max_lines=4,
         leading=1.3,

@@ -51,6 +51,7 @@ class TitleCard:
 
     def __init__(self, props: TitleCardProps) -> None:
         self.props = props
+        self.fps = props.fps
         self.duration_s = props.duration_s or DURATION_S
         self.still_s = self.duration_s * 0.6
 

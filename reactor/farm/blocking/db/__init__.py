@@ -1,0 +1,1 @@
+"""The statements the blocking client needs, generated from `reactor/db`."""

@@ -1,0 +1,38 @@
+"""What has had its time is forgotten, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reactor.loops.housekeeping import Housekeeping
+from reactor.observe import Seen
+from tests.fix_reactor import seeing
+
+if TYPE_CHECKING:
+    from reactor.db.pool import Database
+    from reactor.observe import Observer
+    from reactor.settings import Settings
+    from tests.fix_reactor import Table
+
+OLD = """
+INSERT INTO reactor.webhooks (url, secret) VALUES ('https://x.example', 'whsec_x');
+INSERT INTO reactor.outbox (webhook_id, event, body, delivered_at, abandoned_at)
+VALUES (1, 'arrived', '{}', now() - interval '30 days', NULL), (1, 'given up', '{}', NULL, now() - interval '30 days'),
+       (1, 'arrived lately', '{}', now(), NULL), (1, 'still waiting', '{}', NULL, NULL);
+INSERT INTO reactor.events (event, job_ids, at) VALUES ('old', '{1}', now() - interval '30 days'), ('new', '{1}', now())
+"""
+
+
+async def test_old_events_messages_and_files_go(
+    settings: Settings, database: Database, observer: Observer, table: Table
+) -> None:
+    for statement in OLD.split(";"):
+        await table.rows(statement)
+    keeping = Housekeeping(settings, database, observer, lambda: 3)
+
+    async with seeing(observer, Seen.TIDIED, events=1, messages=2, files=3):
+        await keeping.tidy()
+
+    kept = await table.rows("SELECT event FROM reactor.outbox ORDER BY outbox_id")
+    assert kept == [("arrived lately",), ("still waiting",)]
+    assert await table.rows("SELECT event FROM reactor.events") == [("new",)]

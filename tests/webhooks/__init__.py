@@ -1,0 +1,1 @@
+"""Webhooks: the guarded way out, signatures, deliveries, and what people see of them."""
