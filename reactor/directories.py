@@ -21,6 +21,7 @@ def prepare_directories(settings: Settings) -> None:
         settings.renders_dir,
         settings.library_dir,
         settings.quarantine_dir,
+        settings.archive_dir,
         settings.uploads_dir,
     ):
         try:

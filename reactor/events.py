@@ -100,6 +100,36 @@ class OutboxFilled(Announced):
     event: Literal["outbox.filled"]
 
 
+class PublishReady(Announced):
+    """Videos may be published; the ids are the jobs'."""
+
+    event: Literal["publish.ready"]
+
+
+class PublishBlocked(Announced):
+    """Videos are not what their platform takes."""
+
+    event: Literal["publish.blocked"]
+
+
+class PublishPublished(Announced):
+    """Videos are published."""
+
+    event: Literal["publish.published"]
+
+
+class PublishFailed(Announced):
+    """Videos could not be published, and nobody tries again."""
+
+    event: Literal["publish.failed"]
+
+
+class CatalogChanged(Announced):
+    """Niches, platforms or templates are not what they were."""
+
+    event: Literal["catalog.changed"]
+
+
 Notice = (
     JobPending
     | JobProcessing
@@ -112,6 +142,11 @@ Notice = (
     | FarmResumed
     | FarmFlushed
     | OutboxFilled
+    | PublishReady
+    | PublishBlocked
+    | PublishPublished
+    | PublishFailed
+    | CatalogChanged
 )
 
 
@@ -138,6 +173,11 @@ class JobClaimed:
 @dataclass(frozen=True)
 class SlotFreed:
     """A renderer can take more; also: it is worth looking for due jobs now."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """The safety scan has looked at the jobs: others look now at what is theirs."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +212,15 @@ class RendererUp:
 
 
 Event = (
-    Notice | Control | JobClaimed | SlotFreed | OutputSeen | OutputReady | RendererDown | RendererUp
+    Notice
+    | Control
+    | JobClaimed
+    | SlotFreed
+    | Swept
+    | OutputSeen
+    | OutputReady
+    | RendererDown
+    | RendererUp
 )
 
 NOTICE: TypeAdapter[Notice] = TypeAdapter(Annotated[Notice, Field(discriminator="event")])

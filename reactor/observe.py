@@ -66,6 +66,11 @@ class Seen(StrEnum):
     WEBHOOK_DISABLED = "webhook.disabled"
     CACHE_HIT = "cache.hit"
     TIDIED = "housekeeping.done"
+    QUEUE_FILLED = "queue.filled"
+    STALE_FLUSHED = "queue.stale_flushed"
+    VIDEO_ARCHIVED = "video.archived"
+    ARCHIVE_HELD = "video.archive_held"
+    ALERT_RESOLVED = "alert.resolved"
 
 
 # What happens for every job or every second is for counters; people read the rest.
@@ -96,6 +101,8 @@ WARNINGS = frozenset(
         Seen.COMMAND_REFUSED,
         Seen.WEBHOOK_FAILED,
         Seen.WEBHOOK_DISABLED,
+        Seen.STALE_FLUSHED,
+        Seen.ARCHIVE_HELD,
     }
 )
 ERRORS = frozenset({Seen.HANDLER_FAILED, Seen.ALERT_RAISED})

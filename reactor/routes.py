@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from reactor import events
 from reactor.handlers.adopt import adopt
 from reactor.handlers.alert import alert
+from reactor.handlers.archive import archive
 from reactor.handlers.claim import claim
 from reactor.handlers.control import control
 from reactor.handlers.deliver import deliver
 from reactor.handlers.dispatch import dispatch
+from reactor.handlers.fill import fill
+from reactor.handlers.flush import flush
 from reactor.handlers.postprocess import postprocess
 from reactor.handlers.stop import stop
 from reactor.router import Each, Gathered
@@ -28,13 +31,15 @@ CLAIM = Gathered(claim)
 DISPATCH = Each(dispatch, limit=10_000)  # the slots are the limit
 POSTPROCESS = Each(postprocess, limit=2)
 ALERT = Each(alert)
+FILL = Gathered(fill)
+ARCHIVE = Gathered(archive)
 
 ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
     {
         events.JobPending: (CLAIM,),
         events.SlotFreed: (CLAIM,),
         events.FarmResumed: (CLAIM,),
-        events.FarmFlushed: (CLAIM,),
+        events.FarmFlushed: (Gathered(flush), CLAIM),
         events.JobClaimed: (DISPATCH,),
         events.OutputSeen: (Each(adopt),),
         events.OutputReady: (POSTPROCESS,),
@@ -42,12 +47,18 @@ ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
         events.JobFailed: (ALERT,),
         events.RendererDown: (ALERT,),
         events.RendererUp: (ALERT, CLAIM),
-        events.JobCancelled: (Each(stop),),
+        events.JobCancelled: (Each(stop), FILL),
         events.Control: (Each(control),),
-        events.JobProcessing: (),
+        events.JobProcessing: (FILL,),
         events.JobProgress: (),
         events.JobComplete: (),
         events.OutboxFilled: (Each(deliver),),
         events.FarmPaused: (),
+        events.CatalogChanged: (FILL,),
+        events.PublishReady: (),
+        events.PublishBlocked: (),
+        events.PublishPublished: (ARCHIVE,),
+        events.PublishFailed: (),
+        events.Swept: (FILL, ARCHIVE),
     }
 )

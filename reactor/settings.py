@@ -6,7 +6,6 @@ cannot work is one line that names the setting, what is wrong and what to write 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from pathlib import Path
@@ -30,6 +29,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from reactor.address import is_network, split_address
 from reactor.errors import BadConfiguration
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -88,6 +88,16 @@ class Settings(BaseSettings):
     """The largest file that a job may have brought in from a URL."""
     events_keep_days: Annotated[int, Field(ge=1, le=3650)] = 14
     """How long the log of events and delivered messages is kept."""
+    time_zone: str | None = None
+    """Where a day begins, like `Europe/Berlin`; kept in the database, UTC at first."""
+    target_per_day: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Videos a day that the farm should make; with one, being behind is an alert. Kept in the database."""
+    fill_target: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Keep so many jobs pending, made from the catalogue; off by default."""
+    content_agent_url: str | None = None
+    """Who is told of every video that is ready to be published."""
+    content_agent_secret: SecretStr | None = None
+    """What those messages are signed with (`whsec_…`); one is made up when there is none."""
     renderer: str = "embedded"
     """`embedded`, `none`, or the command line of another render server."""
     renderer_url: str = "http://127.0.0.1:3100"
@@ -128,6 +138,11 @@ class Settings(BaseSettings):
     def quarantine_dir(self) -> Path:
         """Where files go that did not pass verification."""
         return self.data / "quarantine"
+
+    @property
+    def archive_dir(self) -> Path:
+        """Where videos go once they are published: `YYYY/MM/`."""
+        return self.data / "archive"
 
     @property
     def uploads_dir(self) -> Path:
@@ -273,20 +288,3 @@ def sentence(error: Any) -> str:
     setting = name if name == "DATABASE_URL" else f"REACTOR_{name}"
     secret = setting.endswith(("_URL", "_TOKEN"))
     return f"{setting}: {problem}" + ("" if secret else f" (it is {error['input']!r})")
-
-
-def is_network(text: str) -> bool:
-    """Whether it is an address or a network of addresses."""
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
-
-
-def split_address(value: str) -> tuple[str, int]:
-    """Host and port of `host:port`; ValueError says how to write it."""
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError("write it like 127.0.0.1:8787")
-    return host.strip("[]"), int(port)

@@ -39,15 +39,13 @@ BEGIN
     END IF;
 END $$;
 
--- A message for every webhook that wants this event of these jobs; docs/webhooks.md shows one.
+-- A message for every webhook that wants this event of these jobs; docs/webhooks.md shows one. Events of publishing
+-- carry the payload of the publish queue as well.
 CREATE OR REPLACE FUNCTION reactor.post(event text, ids bigint[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, reactor, pg_temp AS $$
 BEGIN
     INSERT INTO reactor.outbox (webhook_id, event, job_id, body)
-    SELECT webhook.webhook_id, post.event, job.id, json_build_object(
-               'type', post.event,
-               'timestamp', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-               'data', json_build_object(
+    SELECT webhook.webhook_id, post.event, job.id, reactor.message(post.event, jsonb_build_object(
                    'id', job.id, 'status', job.status, 'project_id', job.project_id, 'session_id', job.session_id,
                    'batch_id', job.batch_id, 'template_id', job.template_id, 'format', job.format, 'quality', job.quality,
                    'output_path', job.output_path, 'thumbnail_path', job.thumbnail_path, 'video_url', job.video_url,
@@ -56,10 +54,15 @@ BEGIN
                    'error_message', left(job.error_message, 4000), 'created_at', job.created_at,
                    'completed_at', job.completed_at,
                    -- A message stays small; what is larger is read from the job.
-                   'metadata', CASE WHEN length(job.metadata::text) <= 8000 THEN job.metadata END))::text
+                   'metadata', CASE WHEN length(job.metadata::text) <= 8000 THEN job.metadata END)
+               || CASE WHEN post.event LIKE 'publish.%' THEN jsonb_build_object(
+                   'publish_id', queued.publish_id, 'platform', queued.platform, 'publish_status', queued.status,
+                   'problems', queued.problems, 'payload', queued.payload, 'published_url', queued.published_url,
+                   'published_at', queued.published_at) ELSE '{}' END)
       FROM reactor.webhooks AS webhook
       JOIN public.actp_gen_jobs AS job ON job.id = ANY (ids)
        AND (webhook.project_id IS NULL OR webhook.project_id = job.project_id)
+      LEFT JOIN reactor.mplite_queue AS queued ON post.event LIKE 'publish.%' AND queued.job_id = job.id
      WHERE webhook.enabled AND post.event = ANY (webhook.events)
      ORDER BY job.id, webhook.webhook_id
        FOR KEY SHARE OF webhook;
@@ -67,6 +70,13 @@ BEGIN
         PERFORM pg_notify('reactor_events', '{"event":"outbox.filled"}');
     END IF;
 END $$;
+
+-- A message's text, the same for every event.
+CREATE OR REPLACE FUNCTION reactor.message(event text, data jsonb) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT json_build_object(
+        'type', event, 'timestamp', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'data', data)::text
+$$;
 
 -- What happened to jobs: into the log, into the outbox, and out as NOTIFY.
 CREATE OR REPLACE FUNCTION reactor.announce(event text, ids bigint[]) RETURNS void
@@ -115,9 +125,11 @@ DECLARE
     changed record;
 BEGIN
     FOR changed IN
-        SELECT event, array_agg(id) FILTER (WHERE told) AS ids, min(move) FILTER (WHERE wrong) AS wrong
+        SELECT event, array_agg(id) FILTER (WHERE told) AS ids, min(move) FILTER (WHERE wrong) AS wrong,
+               array_agg(id) FILTER (WHERE told AND publishable) AS publishable
           FROM (
             SELECT n.id,
+                   n.status = 'complete' AND n.platform <> '' AND n.output_path IS NOT NULL AS publishable,
                    CASE WHEN n.status = 'processing' AND n.stage = 'rendered' THEN 'job.rendered' ELSE 'job.' || n.status END AS event,
                    CASE n.status
                        WHEN 'pending' THEN n.approved AND n.run_after <= now()
@@ -146,6 +158,9 @@ BEGIN
                       HINT = 'docs/states.md draws the moves; SELECT reactor.retry(id) and reactor.cancel(id) make them.';
         END IF;
         PERFORM reactor.announce(changed.event, changed.ids);
+        IF changed.publishable IS NOT NULL THEN
+            PERFORM reactor.move_to_publish_queue(changed.publishable);
+        END IF;
     END LOOP;
     RETURN NULL;
 END $$;
@@ -166,6 +181,14 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- What should be made has changed: whoever fills the queue looks again.
+CREATE OR REPLACE FUNCTION reactor.on_catalog_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('reactor_events', '{"event":"catalog.changed"}');
+    RETURN NULL;
+END $$;
+
 CREATE OR REPLACE TRIGGER reactor_job_insert AFTER INSERT ON public.actp_gen_jobs
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION reactor.on_job_insert();
 CREATE OR REPLACE TRIGGER reactor_job_update AFTER UPDATE ON public.actp_gen_jobs
@@ -176,3 +199,10 @@ CREATE OR REPLACE TRIGGER reactor_alert_insert AFTER INSERT ON reactor.alerts
     FOR EACH ROW EXECUTE FUNCTION reactor.on_alert();
 CREATE OR REPLACE TRIGGER reactor_alert_resolved AFTER UPDATE OF resolved_at ON reactor.alerts
     FOR EACH ROW WHEN (OLD.resolved_at IS DISTINCT FROM NEW.resolved_at) EXECUTE FUNCTION reactor.on_alert();
+-- Numbering the videos (`made`) is no change of what should be made.
+CREATE OR REPLACE TRIGGER reactor_niches_change AFTER INSERT OR DELETE OR UPDATE OF niche, title, performance, enabled ON reactor.niches
+    FOR EACH STATEMENT EXECUTE FUNCTION reactor.on_catalog_change();
+CREATE OR REPLACE TRIGGER reactor_platforms_change AFTER INSERT OR UPDATE OR DELETE ON reactor.platforms
+    FOR EACH STATEMENT EXECUTE FUNCTION reactor.on_catalog_change();
+CREATE OR REPLACE TRIGGER reactor_templates_change AFTER INSERT OR UPDATE OR DELETE ON reactor.templates
+    FOR EACH STATEMENT EXECUTE FUNCTION reactor.on_catalog_change();

@@ -31,6 +31,19 @@ if TYPE_CHECKING:
 LOCK_WAIT_S = 60
 MIGRATION_TIMEOUT_S = 600
 OLDEST_POSTGRES = 140000
+REAPPLIED = (
+    "triggers",
+    "views",
+    "volume",
+    "alerts",
+    "publish",
+    "filler",
+    "claim",
+    "why",
+    "control",
+    "grants",
+)
+"""Functions, views and triggers in the order of what they need; the grants come last."""
 
 BOOKKEEPING = """
 CREATE SCHEMA IF NOT EXISTS reactor;
@@ -52,7 +65,9 @@ SELECT count(*)
   JOIN pg_trigger ON tgname = wanted.name AND tgrelid = to_regclass(wanted.of_table)
  WHERE tgenabled IN ('O', 'A')
 """
-TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER (\w+) AFTER [\w ]+? ON ([\w.]+)", re.MULTILINE)
+TRIGGER = re.compile(
+    r"^CREATE OR REPLACE TRIGGER (\w+) (?:BEFORE|AFTER) [\w, ]+? ON ([\w.]+)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -97,10 +112,7 @@ def numbered() -> list[Script]:
 
 def reappliable() -> list[Script]:
     """Functions and triggers: one current text each."""
-    return [
-        Script(sql_dir() / f"{name}.sql")
-        for name in ("triggers", "views", "claim", "why", "control")
-    ]
+    return [Script(sql_dir() / f"{name}.sql") for name in REAPPLIED]
 
 
 async def check(dsn: str) -> Plan:
@@ -182,7 +194,7 @@ async def read_applied(conn: AsyncConnection) -> Mapping[str, str]:
 
 async def triggers_present(conn: AsyncConnection) -> bool:
     """Whether every trigger of `triggers.sql` is there and switched on."""
-    wanted = TRIGGER.findall(reappliable()[0].text)
+    wanted = [found for script in reappliable() for found in TRIGGER.findall(script.text)]
     names, tables = map(list, zip(*wanted, strict=True))
     cursor = await conn.execute(TRIGGERS, (names, tables))
     row = await cursor.fetchone()

@@ -14,7 +14,7 @@ import anyio
 
 from reactor.db import attempts
 from reactor.db.pool import TRANSIENT
-from reactor.events import OutputReady, SlotFreed
+from reactor.events import OutputReady, SlotFreed, Swept
 from reactor.models import JobStatus
 from reactor.observe import Seen
 
@@ -103,6 +103,7 @@ class Sweep:
             if entry and entry.token == held[job_id] and entry.holds_slot:
                 entry.stop("the table moved on")
         self._send(SlotFreed())
+        self._send(Swept())
         self._observe(Seen.SWEPT, lost=len(lost), outputs=len(outputs), stopped=len(stopped))
 
     def _found(self, outputs: list[JobId]) -> None:

@@ -1,0 +1,22 @@
+"""Addresses as people write them in settings."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def is_network(text: str) -> bool:
+    """Whether it is an address or a network of addresses."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def split_address(value: str) -> tuple[str, int]:
+    """Host and port of `host:port`; ValueError says how to write it."""
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("write it like 127.0.0.1:8787")
+    return host.strip("[]"), int(port)
