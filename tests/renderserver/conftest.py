@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.renderserver.cuts import make_clips
-from tests.renderserver.target import Target, running
+from tests.renderserver.target import ROOT, Target, running, running_remotion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,27 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The embedded server, shared by the tests that leave it as it was."""
     with running(tmp_path_factory.mktemp("renderserver"), REACTOR_SLOTS=str(SLOTS)) as target:
         yield target
+
+
+@pytest.fixture(scope="session")
+def remotion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The Remotion server, where there is what it needs; `.ci/run` brings all of it."""
+    if missing := missing_for_remotion():
+        pytest.skip(f"Remotion needs {missing}")
+    with running_remotion(tmp_path_factory.mktemp("remotion")) as target:
+        yield target
+
+
+def missing_for_remotion() -> str:
+    """What is not there of Node, its packages and a browser."""
+    if not shutil.which("node"):
+        return "node"
+    if not (ROOT / "remotion" / "node_modules").is_dir():
+        return "its npm packages: npm ci --prefix remotion"
+    browsers = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "google-chrome")
+    if not os.environ.get("REACTOR_BROWSER") and not any(map(shutil.which, browsers)):
+        return "a browser: apt-get install chromium"
+    return ""
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,154 @@
+/**
+ * The bundle of the compositions: made once, named by what is in it, and found again at the next start.
+ * Made in a process of its own, since a bundler's memory is never given back.
+ */
+import {spawn} from 'node:child_process';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import {PROJECT} from './settings';
+
+/** All that a bundle is made of; webpack reads the typefaces from the embedded renderer's. */
+const SOURCES = ['src', 'public', 'package.json', 'package-lock.json', '../reactor/renderserver/fonts'];
+const KEPT = 3;
+const LOOK_EVERY_MS = 1000;
+const LIMIT_MS = 110_000;
+const TAIL = 600;
+
+/** The place where bundles are kept: with the project, or where that cannot be written to, with the data. */
+export class Bundles {
+  private made: {print: string; directory: Promise<string>} | null = null;
+  private looked = 0;
+
+  constructor(
+    private readonly otherwise: string,
+    private readonly bundling: string,
+  ) {}
+
+  /** The directory of the bundle of the sources as they are now. */
+  current(): Promise<string> {
+    if (this.made && Date.now() - this.looked < LOOK_EVERY_MS) return this.made.directory;
+    this.looked = Date.now();
+    const print = footprint();
+    if (this.made?.print !== print) {
+      const directory = this.find();
+      this.made = {print, directory};
+      // What could not be made is tried again with the next order.
+      directory.catch(() => {
+        if (this.made?.directory === directory) this.made = null;
+      });
+    }
+    return this.made.directory;
+  }
+
+  private async find(): Promise<string> {
+    const name = `bundle-${contentHash(this.bundling)}`;
+    const places = [path.join(PROJECT, 'build'), this.otherwise];
+    const known = places
+      .map((place) => path.join(place, name))
+      .find((one) => fs.existsSync(path.join(one, 'index.html')));
+    if (known) {
+      fs.utimes(known, new Date(), new Date(), () => undefined);
+      return known;
+    }
+    const place = places.find(writable);
+    if (!place)
+      throw new Error(`there is no place for the bundle: ${places.join(' and ')} cannot be written to`);
+    await this.make(path.join(place, name));
+    forgetOld(place, name);
+    return path.join(place, name);
+  }
+
+  private async make(directory: string): Promise<void> {
+    const part = `${directory}.${process.pid}.part`;
+    const began = Date.now();
+    try {
+      await this.run(part);
+      fs.renameSync(part, directory);
+      console.error(`bundled the compositions in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+    } catch (wrong) {
+      // Another server may have been quicker.
+      if (!fs.existsSync(path.join(directory, 'index.html'))) throw wrong;
+    } finally {
+      fs.rmSync(part, {recursive: true, force: true});
+    }
+  }
+
+  private run(out: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [this.bundling, out], {
+        stdio: ['pipe', 'ignore', 'pipe'],
+        timeout: LIMIT_MS,
+      });
+      let said = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        said = (said + chunk.toString()).slice(-TAIL);
+      });
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        if (code === 0) resolve();
+        else
+          reject(
+            new Error(
+              `the compositions cannot be bundled (${signal ?? `exit code ${code ?? '?'}`}): ${said.trim()}`,
+            ),
+          );
+      });
+    });
+  }
+}
+
+/** Changes when any source does; cheap enough to look often. */
+function footprint(): string {
+  return files()
+    .map((file) => {
+      const {mtimeMs, size} = fs.statSync(file);
+      return `${file} ${mtimeMs} ${size}`;
+    })
+    .join('\n');
+}
+
+function contentHash(bundling: string): string {
+  const hash = crypto.createHash('sha256');
+  for (const file of [...files(), bundling]) {
+    hash
+      .update(`${path.relative(PROJECT, file)}\0`)
+      .update(fs.readFileSync(file))
+      .update('\0');
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+function files(): string[] {
+  return SOURCES.map((source) => path.join(PROJECT, source))
+    .flatMap(below)
+    .sort();
+}
+
+function below(place: string): string[] {
+  const stat = fs.statSync(place, {throwIfNoEntry: false});
+  if (!stat) return [];
+  if (!stat.isDirectory()) return [place];
+  return fs.readdirSync(place).flatMap((name) => below(path.join(place, name)));
+}
+
+function writable(place: string): boolean {
+  try {
+    fs.mkdirSync(place, {recursive: true});
+    fs.accessSync(place, fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Keep the bundles used last; others may belong to a server that still runs. */
+function forgetOld(place: string, current: string): void {
+  const found = fs
+    .readdirSync(place)
+    .filter((name) => /^bundle-[0-9a-f]{16}$/.test(name) && name !== current);
+  const aged = found.map((name) => ({name, at: fs.statSync(path.join(place, name)).mtimeMs}));
+  for (const {name} of aged.sort((a, b) => b.at - a.at).slice(KEPT - 1)) {
+    fs.rmSync(path.join(place, name), {recursive: true, force: true});
+  }
+}

@@ -1,0 +1,45 @@
+/** How each kind of file is encoded: as the embedded renderer does it, quick and good. */
+import type {FfmpegOverrideFn} from '@remotion/renderer';
+
+/** Below 90 gradients band, and the encoder has to work on the blocks. */
+export const JPEG_QUALITY = 92;
+export const STILL_QUALITY = 92;
+
+type Film = 'mp4' | 'webm' | 'gif';
+const CODECS = {mp4: 'h264', webm: 'vp9', gif: 'gif'} as const;
+
+export function codec(container: Film): (typeof CODECS)[Film] {
+  return CODECS[container];
+}
+
+/** What `renderMedia` is told for a container. */
+export function encoding(container: string) {
+  switch (container) {
+    case 'mp4':
+      return {
+        codec: CODECS.mp4,
+        crf: 19,
+        x264Preset: 'superfast',
+        colorSpace: 'bt709',
+        audioBitrate: '160k',
+        ...KEY_FRAMES,
+      } as const;
+    case 'webm':
+      return {
+        codec: CODECS.webm,
+        crf: 30,
+        colorSpace: 'bt709',
+        audioBitrate: '128k',
+        ffmpegOverride: realtimeVp9,
+      } as const;
+    default:
+      return {codec: CODECS.gif, numberOfGifLoops: null} as const;
+  }
+}
+
+const KEY_FRAMES = {gopSize: 60};
+const REALTIME = ['-deadline', 'realtime', '-cpu-used', '7', '-row-mt', '1', '-tile-columns', '2'];
+
+/** libvpx at its default takes ten times as long as drawing the frames; the last argument is the file's name. */
+const realtimeVp9: FfmpegOverrideFn = ({args}) =>
+  args.includes('libvpx-vp9') ? [...args.slice(0, -1), ...REALTIME, ...args.slice(-1)] : args;

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {compiled} from './compiled.mjs';
+
+const {badInput, classified} = await compiled('failure');
+
+for (const [message, kind] of [
+  ['Protocol error (Page.captureScreenshot): Target closed. See https://x', 'crash'],
+  ['Page crashed!', 'crash'],
+  ['Session closed. Most likely the page has been closed.', 'crash'],
+  ['A delayRender() "Loading film" was called but not cleared after 28000ms', 'stall'],
+  ['Timeout (30000ms) exceeded rendering the component at frame 3', 'stall'],
+  ["ENOSPC: no space left on device, open '/x'", 'resource'],
+  ['Could not take a screenshot because Google Chrome ran out of memory or disk space.', 'resource'],
+  ['x is not a function', 'crash'],
+]) {
+  test(`'${message.slice(0, 40)}' is ${kind}`, () => {
+    assert.equal(classified(new Error(message)).failure, kind);
+  });
+}
+
+test('what a composition refuses is input, in its own words', () => {
+  const wrong = new Error(
+    'Error: props.images[0]: is broken (allowed: jpg, png)\n    at Slideshow (index.js:3)',
+  );
+  const found = classified(wrong);
+  assert.equal(found.failure, 'input');
+  assert.equal(found.message, 'props.images[0]: is broken (allowed: jpg, png)');
+});
+
+test('a system error is told by its code', () => {
+  const full = Object.assign(new Error('write failed'), {code: 'ENOSPC'});
+  assert.equal(classified(full).failure, 'resource');
+});
+
+test('the frame is kept, and whatever was thrown becomes one line', () => {
+  const wrong = Object.assign(new Error('one\n  two'), {frame: 7});
+  assert.equal(classified(wrong).frame, 7);
+  assert.equal(classified(wrong).message, 'one two');
+  assert.equal(classified('only text').message, 'only text');
+  assert.equal(classified(badInput('id', 'is missing')).message, 'id: is missing');
+});
