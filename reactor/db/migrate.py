@@ -34,6 +34,7 @@ OLDEST_POSTGRES = 140000
 REAPPLIED = (
     "triggers",
     "views",
+    "sessions",
     "volume",
     "alerts",
     "publish",
