@@ -36,6 +36,7 @@ REAPPLIED = (
     "views",
     "sessions",
     "volume",
+    "stats",
     "alerts",
     "publish",
     "filler",

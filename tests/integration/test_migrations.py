@@ -114,7 +114,7 @@ async def test_a_trigger_dropped_or_switched_off_is_put_back(bare: Bare, damage:
         "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'reactor%' AND tgenabled = 'O'"
         " AND tgrelid IN ('actp_gen_jobs'::regclass, 'reactor.alerts'::regclass, 'reactor.control'::regclass, 'reactor.edls'::regclass)"
     )
-    assert await bare.run(firing) == [(7,)]
+    assert await bare.run(firing) == [(11,)]
 
 
 async def test_a_migration_edited_after_it_was_applied_is_refused(bare: Bare) -> None:
