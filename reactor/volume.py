@@ -78,6 +78,11 @@ class Volume(BaseModel):
         description="The same in words.", examples=["behind: 4 of 10, forecast 8"]
     )
 
+    @classmethod
+    def of(cls, stands: Mapping[str, Any]) -> Volume:
+        """The database's numbers, and what they come to."""
+        return cls.model_validate({**stands, "sentence": in_words(stands)})
+
 
 def in_words(stands: Mapping[str, Any]) -> str:
     """How the day stands, as people say it."""
@@ -121,7 +126,7 @@ async def get_volume(conn: AsyncConnection, *, days: int = DAYS) -> Volume:
         allowed = f"{FEWEST_DAYS} to {MOST_DAYS}"
         raise Invalid([FieldError("days", f"is {days}; write {allowed}")])
     stands = await volume.get_volume(conn, days=days)
-    return Volume.model_validate({**stands, "sentence": in_words(stands)})
+    return Volume.of(stands)
 
 
 async def configure(conn: AsyncConnection, settings: Settings) -> None:

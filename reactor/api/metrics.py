@@ -67,7 +67,7 @@ class Scrape:
         else:
             self._set_alerts(reading.open_alerts)
             self._set_jobs(reading.stats)
-            self._volume.set(Volume.model_validate(reading.volume))
+            self._volume.set(Volume.of(reading.volume))
             self._oldest_message.set(reading.oldest_message_s or 0)
         shared = self._context.observe.metrics.registry
         text = generate_latest(shared) + generate_latest(self._registry)

@@ -173,7 +173,7 @@ class Status:
         return RendererStatus(
             renderer=self._renderer(),
             jobs=JobCounts.model_validate(reading.stats),
-            volume=Volume.model_validate(reading.volume),
+            volume=Volume.of(reading.volume),
             paused=reading.paused,
             draining=self._context.gate.draining,
             reactor=self._reactor(),

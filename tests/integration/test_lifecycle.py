@@ -75,7 +75,7 @@ async def test_two_reactors_racing_for_200_jobs_render_each_once(
         "INSERT INTO actp_gen_jobs (renderer, template_id, format, quality)"
         " SELECT 'easel', 'still', 'thumbnail', '720p' FROM generate_series(1, 200)"
     )
-    await table.until("count(*) = 200 FROM actp_gen_jobs WHERE status = 'complete'", patience_s=60)
+    await table.until("count(*) = 200 FROM actp_gen_jobs WHERE status = 'complete'", patience_s=180)
 
     orders = [order.job_id for easel in easels for order in easel.orders]
     assert len(orders) == len(set(orders)) == 200

@@ -190,7 +190,9 @@ def test_the_day_in_words(forecast: float, said: str) -> None:
         "days": [],
     }
 
-    found = volume.Volume(**numbers, forecast=forecast, is_on_pace=False, on_course=forecast >= 10)
+    found = volume.Volume.of(
+        {**numbers, "forecast": forecast, "is_on_pace": False, "on_course": forecast >= 10}
+    )
 
     assert found.sentence == said
 
