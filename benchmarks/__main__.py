@@ -36,6 +36,7 @@ class Name(StrEnum):
     FILES = "files"
     DRAIN = "drain"
     CLAIMS = "claims"
+    STATS = "stats"
     SERVICE = "service"
     RENDERS = "renders"
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from reactor.media.material import find_file
+from reactor.storage.inside import find_inside
 from reactor.storage.local import sha256_of
 
 if TYPE_CHECKING:
@@ -106,19 +107,15 @@ def content_of(path: Path, _fingerprint: tuple[int, ...]) -> str:
     return sha256_of(path)
 
 
-async def is_there(found: Equal, library: Path) -> bool:
+async def is_there(found: Equal, *directories: Path) -> bool:
     """Whether that job's file is still what it was."""
-    return await to_thread.run_sync(is_whole, found, library)
+    return await to_thread.run_sync(is_whole, found, directories)
 
 
-def is_whole(found: Equal, library: Path) -> bool:
-    """Whether the file lies in the library, no link on the way, and has its size."""
-    path = Path(found.output_path)
-    try:
-        inside = library.resolve() / path.relative_to(library)
-        return path.resolve(strict=True) == inside and path.stat().st_size == found.size_bytes
-    except (OSError, ValueError, RuntimeError):
-        return False
+def is_whole(found: Equal, directories: Sequence[Path]) -> bool:
+    """Whether the file lies in the library or the archive, no link on the way, and has its size."""
+    files = (find_inside(Path(found.output_path), directory) for directory in directories)
+    return any(file is not None and file.st_size == found.size_bytes for file in files)
 
 
 async def take_over(found: Equal, target: Path) -> bool:

@@ -28,6 +28,13 @@ class Gate:
     draining: bool = False
 
 
+@dataclass
+class Filling:
+    """Why the queue could not be filled the last time; said once, and again when it changes."""
+
+    short: str | None = None
+
+
 @dataclass(frozen=True)
 class Context:
     """One per daemon."""
@@ -49,3 +56,10 @@ class Context:
     reread: Callable[[], None]
     """Let the sweep compare the table with what runs here."""
     gate: Gate = field(default_factory=Gate)
+    filling: Filling = field(default_factory=Filling)
+
+    def in_one_line(self) -> str:
+        """What this reactor is doing, for `systemctl status`."""
+        doing = "draining" if self.gate.draining else f"serving http://{self.settings.http}"
+        renderer = "up" if self.supervisor.server.health else "down"
+        return f"{doing}; {len(self.inflight.ids())} in work; renderer {renderer}"

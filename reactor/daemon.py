@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import socket
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,15 +18,15 @@ from uuid import uuid4
 import anyio
 
 import reactor
-from reactor import httpserver
+from reactor import content_agent, httpserver, volume
 from reactor.api.app import create_app
 from reactor.context import Context, Gate
-from reactor.db import agents
 from reactor.db.dsn import open_dsn
 from reactor.db.migrate import bring_up_to_date
-from reactor.db.pool import TRANSIENT, open_database
+from reactor.db.pool import open_database
 from reactor.directories import clear_old_files, prepare_directories
 from reactor.downloads import Downloads
+from reactor.draining import drain
 from reactor.egress import open_egress
 from reactor.events import SlotFreed
 from reactor.loops.alarm import Alarm
@@ -35,18 +34,21 @@ from reactor.loops.deliver import Deliver
 from reactor.loops.housekeeping import Housekeeping
 from reactor.loops.inflight import Inflight
 from reactor.loops.listener import Listener
+from reactor.loops.lookout import Lookout
 from reactor.loops.revival import Revival
 from reactor.loops.supervisor import Supervisor
 from reactor.loops.sweep import Sweep
+from reactor.loops.watchdog import Watchdog
 from reactor.loops.watcher import Watcher
 from reactor.observe import Observer, Seen, open_log
+from reactor.registration import register, retire
 from reactor.renderers.catalog import build
 from reactor.renderers.server import RenderServer
 from reactor.router import Router
 from reactor.routes import ROUTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
     from uuid import UUID
 
     from anyio.abc import TaskGroup
@@ -57,7 +59,6 @@ if TYPE_CHECKING:
     from reactor.settings import Settings
 
 STREAM_SIZE = 10_000
-LAST_WORDS_S = 10.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -79,9 +80,12 @@ async def run(settings: Settings, *, observe: Observer | None = None) -> int:
         hurry = anyio.Event()
         code = [0]
         tg.start_soon(watch_signals, stop, hurry, code)
+        watchdog = Watchdog(os.environ, os.getpid())
         async with running(settings, observe=observe) as context:
             settle_memory()
+            await tg.start(watchdog.run, context.in_one_line)
             await stop.wait()
+            watchdog.stopping()
             await drain(context, hurry)
         tg.cancel_scope.cancel()
     return code[0]
@@ -130,6 +134,9 @@ async def running(
         database = await stack.enter_async_context(
             open_database(dsn, direct=direct, name=f"reactor {reactor_id}")
         )
+        await content_agent.keep(database, settings)
+        async with database.connection() as conn:
+            await volume.configure(conn, settings)
         parts = await stack.enter_async_context(
             wired(settings, database, observe, reactor_id, renderers or {})
         )
@@ -230,62 +237,8 @@ async def start(parts: Parts, tg: TaskGroup) -> None:
     await tg.start(parts.watcher.run)
     await tg.start(context.listener.run)
     await tg.start(Revival(context.settings, lambda: context.listener.healthy).run)
+    await tg.start(Lookout(context).run)
     clear_files = partial(clear_old_files, context.settings)
     await tg.start(
         Housekeeping(context.settings, context.database, context.observe, clear_files).run
     )
-
-
-async def drain(context: Context, hurry: anyio.Event) -> None:
-    """Claim no more, let renders finish, then give the rest back."""
-    context.gate.draining = True
-    context.observe(Seen.REACTOR_DRAINING, in_work=len(context.inflight.ids()))
-    await wait_idle(context, hurry, context.settings.grace_s)
-    for entry in context.inflight.entries():
-        if entry.holds_slot:
-            entry.stop("shutdown")
-    await wait_idle(context, anyio.Event(), LAST_WORDS_S)
-
-
-async def wait_idle(context: Context, hurry: anyio.Event, limit_s: float) -> None:
-    """Wait until nothing is in work, the time is up, or somebody is in a hurry."""
-    with anyio.move_on_after(limit_s):
-        async with anyio.create_task_group() as tg:
-
-            async def first(wait: Callable[[], Awaitable[None]]) -> None:
-                await wait()
-                tg.cancel_scope.cancel()
-
-            tg.start_soon(first, hurry.wait)
-            tg.start_soon(first, context.inflight.idle)
-
-
-async def register(context: Context) -> None:
-    """Say in the registry that this reactor is here, and what it can render."""
-    async with context.database.connection() as conn:
-        await agents.register_agent(
-            conn,
-            context.reactor_id,
-            name=context.settings.name,
-            kind="reactor",
-            status="running",
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            version=reactor.__version__,
-            url=f"http://{context.settings.http}",
-            capabilities={"renderers": sorted(context.renderers), "slots": own_slots(context)},
-        )
-
-
-def own_slots(context: Context) -> dict[str, int]:
-    """What this reactor's plug-ins render at once; the render server says so itself, in its own row."""
-    return {n: r.slots for n, r in context.renderers.items() if r.draws and n != "server"}
-
-
-async def retire(context: Context) -> None:
-    """Say goodbye, if the database is there to hear it."""
-    try:
-        async with context.database.connection() as conn:
-            await agents.retire_agents(conn, [context.reactor_id])
-    except TRANSIENT:
-        pass

@@ -30,7 +30,7 @@ def prepare_directories(settings: Settings) -> None:
             raise BadConfiguration(
                 f"REACTOR_DATA: {directory} cannot be made ({wrong.strerror})"
             ) from None
-    for directory in (settings.library_dir, settings.uploads_dir):
+    for directory in (settings.library_dir, settings.archive_dir, settings.uploads_dir):
         clear_leftovers(directory, older_than_s=LEFTOVER_S)
     clear_old_files(settings)
 

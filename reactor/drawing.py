@@ -121,7 +121,8 @@ async def take_over(
     found = None
     if not job.was_cached:
         found = await persist(context, lambda conn: find_equal(conn, key.text))
-    if found and not await cache.is_there(found, context.settings.library_dir):
+    places = (context.settings.library_dir, context.settings.archive_dir)
+    if found and not await cache.is_there(found, *places):
         found = None
     # Before the file appears, because the watcher may be quicker than we are.
     noted = await note(job, key, found, entry, context)

@@ -159,6 +159,8 @@ class Control:
     reason: str | None
     pid: int
     force: bool = False
+    target: int | None = None
+    """How many jobs `fill` should leave pending."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,11 @@ class RendererUp:
     url: str
 
 
+@dataclass(frozen=True)
+class RendererWanted:
+    """Somebody asked for the render server to run."""
+
+
 Event = (
     Notice
     | Control
@@ -221,12 +228,13 @@ Event = (
     | OutputReady
     | RendererDown
     | RendererUp
+    | RendererWanted
 )
 
 NOTICE: TypeAdapter[Notice] = TypeAdapter(Annotated[Notice, Field(discriminator="event")])
 COMMAND = re.compile(
-    r"(?P<verb>status|ping|pause|resume|flush|approve|retry|cancel)"
-    r"(?: +(?P<job>[1-9][0-9]{0,17}))?(?: +(?P<reason>\S.{0,199}))?",
+    r"(?P<verb>status|ping|pause|resume|flush|approve|retry|cancel|fill|prioritize)"
+    r"(?: +(?P<number>[1-9][0-9]{0,17}))?(?: +(?P<reason>\S.{0,199}))?",
     re.ASCII,
 )
 WITH_JOB = frozenset({"approve", "retry", "cancel"})
@@ -251,11 +259,19 @@ def parse_command(payload: str, pid: int) -> Control:
     found = COMMAND.fullmatch(payload.strip())
     if not found:
         raise Unreadable("command")
-    verb, job, reason = found.group("verb", "job", "reason")
+    verb, number, reason = found.group("verb", "number", "reason")
+    job, target = (None, number) if verb == "fill" else (number, None)
     force = verb == "retry" and reason == "force"
     if (verb in WITH_JOB) != (job is not None) or (reason and verb != "cancel" and not force):
         raise Unreadable("command")
     # A reason is shown to people: no terminal escapes, no reversed text, nothing UTF-8 cannot hold.
     if reason and not reason.isprintable():
         raise Unreadable("command")
-    return Control(verb, JobId(int(job)) if job else None, None if force else reason, pid, force)
+    return Control(
+        verb,
+        JobId(int(job)) if job else None,
+        None if force else reason,
+        pid,
+        force,
+        int(target) if target else None,
+    )

@@ -56,6 +56,7 @@ class Seen(StrEnum):
     RENDERER_UP = "renderer.up"
     RENDERER_DOWN = "renderer.down"
     RENDERER_STOPPED = "renderer.stopped"
+    RENDERER_NOT_STARTED = "renderer.not_started"
     COMMAND_OBEYED = "command.obeyed"
     COMMAND_REFUSED = "command.refused"
     HANDLER_FAILED = "handler.failed"
@@ -67,6 +68,7 @@ class Seen(StrEnum):
     CACHE_HIT = "cache.hit"
     TIDIED = "housekeeping.done"
     QUEUE_FILLED = "queue.filled"
+    QUEUE_SHORT = "queue.short"
     STALE_FLUSHED = "queue.stale_flushed"
     VIDEO_ARCHIVED = "video.archived"
     ARCHIVE_HELD = "video.archive_held"
@@ -98,10 +100,12 @@ WARNINGS = frozenset(
         Seen.FILE_QUARANTINED,
         Seen.WATCH_LOST,
         Seen.RENDERER_DOWN,
+        Seen.RENDERER_NOT_STARTED,
         Seen.COMMAND_REFUSED,
         Seen.WEBHOOK_FAILED,
         Seen.WEBHOOK_DISABLED,
         Seen.STALE_FLUSHED,
+        Seen.QUEUE_SHORT,
         Seen.ARCHIVE_HELD,
     }
 )

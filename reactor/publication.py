@@ -174,7 +174,8 @@ def describe(
     path = context.settings.library_dir / name
     return {
         "path": str(path),
-        "thumbnail_path": str(path.with_suffix(".thumb.jpg")),
+        # With the whole name: `x_v1.mp4` and `x_v1.webm` are two videos.
+        "thumbnail_path": str(path.with_name(f"{path.name}.thumb.jpg")),
         "sha256": verified.sha256,
         "size_bytes": verified.size_bytes,
         "duration_s": verified.duration_s,

@@ -33,13 +33,14 @@ POSTPROCESS = Each(postprocess, limit=2)
 ALERT = Each(alert)
 FILL = Gathered(fill)
 ARCHIVE = Gathered(archive)
+FLUSH = Gathered(flush)
 
 ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
     {
         events.JobPending: (CLAIM,),
         events.SlotFreed: (CLAIM,),
         events.FarmResumed: (CLAIM,),
-        events.FarmFlushed: (Gathered(flush), CLAIM),
+        events.FarmFlushed: (FLUSH, CLAIM),
         events.JobClaimed: (DISPATCH,),
         events.OutputSeen: (Each(adopt),),
         events.OutputReady: (POSTPROCESS,),
@@ -47,6 +48,7 @@ ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
         events.JobFailed: (ALERT,),
         events.RendererDown: (ALERT,),
         events.RendererUp: (ALERT, CLAIM),
+        events.RendererWanted: (FLUSH,),
         events.JobCancelled: (Each(stop), FILL),
         events.Control: (Each(control),),
         events.JobProcessing: (FILL,),

@@ -286,5 +286,5 @@ def sentence(error: Any) -> str:
         return problem
     name = str(error["loc"][0]).upper()
     setting = name if name == "DATABASE_URL" else f"REACTOR_{name}"
-    secret = setting.endswith(("_URL", "_TOKEN"))
+    secret = setting.endswith(("_URL", "_TOKEN", "_SECRET"))
     return f"{setting}: {problem}" + ("" if secret else f" (it is {error['input']!r})")

@@ -33,6 +33,12 @@ EVENTS = (
     "job.complete",
     "job.failed",
     "job.cancelled",
+    "publish.ready",
+    "publish.blocked",
+    "publish.published",
+    "publish.failed",
+    "alert.raised",
+    "alert.resolved",
 )
 ENDS = ("job.complete", "job.failed", "job.cancelled")
 ALERT = "webhook_failed"
@@ -113,7 +119,7 @@ async def remove(conn: AsyncConnection, webhook_id: int) -> None:
     async with conn.transaction():
         if not await webhooks.remove_webhook(conn, webhook_id):
             raise missing(webhook_id)
-        await alerts.resolve_alert(conn, ALERT, str(webhook_id))
+        await alerts.report_alert(conn, ALERT, str(webhook_id), trouble=False)
 
 
 async def enable(conn: AsyncConnection, webhook_id: int) -> None:
@@ -121,7 +127,7 @@ async def enable(conn: AsyncConnection, webhook_id: int) -> None:
     async with conn.transaction():
         if not await webhooks.enable_webhook(conn, webhook_id):
             raise missing(webhook_id)
-        await alerts.resolve_alert(conn, ALERT, str(webhook_id))
+        await alerts.report_alert(conn, ALERT, str(webhook_id), trouble=False)
 
 
 async def list_deliveries(

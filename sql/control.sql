@@ -33,6 +33,9 @@ BEGIN
         UPDATE public.actp_gen_jobs SET run_after = now() WHERE status = 'pending' AND run_after > now();
         SELECT count(*) INTO touched FROM public.actp_gen_jobs WHERE status = 'pending' AND approved;
         outcome := format('%s pending jobs are due now', touched);
+        IF (SELECT paused FROM reactor.control) THEN
+            outcome := outcome || '; the farm is paused, so nothing is claimed until it is resumed';
+        END IF;
         PERFORM pg_notify('reactor_events', '{"event":"farm.flushed"}');
     ELSIF verb = 'approve' THEN
         IF was.approved IS NOT FALSE THEN
@@ -57,8 +60,7 @@ BEGIN
                    retry_count = CASE WHEN force THEN 0 ELSE retry_count END,
                    error_class = NULL, error_message = NULL, completed_at = NULL, render_completed_at = NULL
              WHERE id = job;
-            UPDATE reactor.alerts SET resolved_at = now()
-             WHERE kind = 'job_failed' AND subject = job::text AND resolved_at IS NULL;
+            PERFORM reactor.report('job_failed', job::text, false);
             outcome := format('job %s is pending again', job);
         END IF;
     ELSIF verb = 'cancel' THEN

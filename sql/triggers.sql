@@ -105,15 +105,19 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp
 DECLARE
     wrong bigint;
     due bigint[];
+    ended timestamptz;
 BEGIN
     SELECT min(id) FILTER (WHERE status NOT IN ('pending', 'complete', 'failed', 'cancelled')),
-           array_agg(id) FILTER (WHERE status = 'pending' AND approved AND run_after <= now())
-      INTO wrong, due
+           array_agg(id) FILTER (WHERE status = 'pending' AND approved AND run_after <= now()), min(completed_at)
+      INTO wrong, due, ended
       FROM new_rows;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'job %: a new job starts as pending', wrong USING ERRCODE = 'check_violation';
     END IF;
     PERFORM reactor.announce('job.pending', due);
+    IF ended IS NOT NULL AND ended < clock_timestamp() - interval '1 hour' THEN
+        PERFORM reactor.drop_tallies();  -- sql/stats.sql
+    END IF;
     RETURN NULL;
 END $$;
 
@@ -172,12 +176,31 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- An alert about a job is for its project's webhooks, too; one about a webhook is not for that webhook, which does not
+-- take messages just now. A webhook that is being removed is told nothing, and not waited for.
 CREATE OR REPLACE FUNCTION reactor.on_alert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
+DECLARE
+    event text := CASE WHEN NEW.resolved_at IS NULL THEN 'alert.raised' ELSE 'alert.resolved' END;
+    about bigint := reactor.job_of_alert(NEW.kind, NEW.subject);
 BEGIN
+    -- Control characters become six bytes each, and a longer payload would abort the reporter.
     PERFORM pg_notify('reactor_alerts', json_build_object(
-        'alert', NEW.id, 'kind', NEW.kind, 'subject', left(NEW.subject, 200), 'message', left(NEW.message, 1000),
+        'alert', NEW.id, 'kind', left(NEW.kind, 60), 'subject', left(NEW.subject, 200), 'message', left(NEW.message, 900),
         'resolved', NEW.resolved_at IS NOT NULL)::text);
+    INSERT INTO reactor.outbox (webhook_id, event, job_id, body)
+    SELECT webhook.webhook_id, event, about, reactor.message(event, jsonb_build_object(
+               'id', NEW.id, 'kind', NEW.kind, 'subject', NEW.subject, 'message', left(NEW.message, 4000),
+               'raised_at', NEW.raised_at, 'resolved_at', NEW.resolved_at))
+      FROM reactor.webhooks AS webhook
+     WHERE webhook.enabled AND event = ANY (webhook.events)
+       AND (webhook.project_id IS NULL OR webhook.project_id = (SELECT project_id FROM public.actp_gen_jobs WHERE id = about))
+       AND NOT (NEW.kind = 'webhook_failed' AND NEW.subject = webhook.webhook_id::text)
+     ORDER BY webhook.webhook_id
+       FOR KEY SHARE OF webhook SKIP LOCKED;
+    IF FOUND THEN
+        PERFORM pg_notify('reactor_events', '{"event":"outbox.filled"}');
+    END IF;
     RETURN NULL;
 END $$;
 

@@ -13,3 +13,15 @@ SELECT job.id, coalesce(job.params ->> 'title', job.audio_name) AS title, job.ni
        p.rendered_frames, p.total_frames, p.eta_s
   FROM public.actp_gen_jobs job
   LEFT JOIN reactor.progress p ON p.job_id = job.id AND p.attempt = job.attempt;
+
+-- Reactors and renderers. Without a heartbeat for a minute an agent is down, whatever it said last.
+CREATE OR REPLACE VIEW reactor.agents AS
+SELECT agent_id, name, kind,
+       CASE WHEN status <> 'stopped' AND heartbeat_at < now() - interval '1 minute' THEN 'down' ELSE status END AS status,
+       pid, host, version, url, capabilities, started_at, heartbeat_at
+  FROM public.actp_agent_registry
+ WHERE kind IN ('reactor', 'renderer');
+
+-- What a person should look at.
+CREATE OR REPLACE VIEW reactor.open_alerts AS
+SELECT id, kind, subject, message, raised_at, seen_at FROM reactor.alerts WHERE resolved_at IS NULL;

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from reactor import __version__
-from reactor.api import batches, page, projects, render_jobs, renders, sessions, webhooks
+from reactor.api import (
+    alerts,
+    batches,
+    page,
+    projects,
+    publish_queue,
+    render_jobs,
+    renderer_commands,
+    renders,
+    sessions,
+    volume,
+    webhooks,
+)
 from reactor.api.auth import TokenRequired
 from reactor.api.health import Alive, Health, Ready
 from reactor.api.metrics import Scrape
@@ -51,13 +63,17 @@ def routes(context: Context) -> Sequence[Route]:
         Route("/ready", health.ready, "operations", Ready, extra=also(Ready, "It cannot.")),
         Route("/metrics", scrape.metrics, "operations", None, PlainTextResponse),
         Route("/api/renderer/status", status.status, "renderer", RendererStatus, problems=AWAY),
+        *renderer_commands.routes(context),
+        *volume.routes(context),
         *video_routes(Videos(context)),
         *renders.routes(context),
         *projects.routes(context),
         *batches.routes(context),
         *sessions.routes(context),
         *render_jobs.routes(context),
+        *publish_queue.routes(context),
         *webhooks.routes(context),
+        *alerts.routes(context),
     )
 
 

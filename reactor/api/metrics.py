@@ -9,11 +9,13 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from reactor import __version__
+from reactor.alerts import KINDS
 from reactor.errors import DatabaseUnavailable
 from reactor.models import JobStatus
+from reactor.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from reactor.api.readings import Readings
@@ -44,6 +46,10 @@ class Scrape:
             "How long the longest-waiting message to a webhook has waited; 0 when none waits.",
             registry=self._registry,
         )
+        self._volume = VolumeGauges(self._registry)
+        self._open_alerts = Gauge(
+            "reactor_open_alerts", "Open alerts by kind.", ["kind"], registry=self._registry
+        )
         self._uptime = Gauge(
             "reactor_uptime_seconds", "Seconds since the pages came up.", registry=self._registry
         )
@@ -57,8 +63,11 @@ class Scrape:
             reading = await self._readings.latest()
         except DatabaseUnavailable:
             self._forget_jobs()
+            self._open_alerts.clear()
         else:
+            self._set_alerts(reading.open_alerts)
             self._set_jobs(reading.stats)
+            self._volume.set(Volume.of(reading.volume))
             self._oldest_message.set(reading.oldest_message_s or 0)
         shared = self._context.observe.metrics.registry
         text = generate_latest(shared) + generate_latest(self._registry)
@@ -79,9 +88,56 @@ class Scrape:
         self._oldest_due.set(stats["oldest_due_s"] or 0)
         self._database_up.set(1)
 
+    def _set_alerts(self, counts: Mapping[str, int]) -> None:
+        # Those that somebody else reports are counted together, so that nobody can make up labels.
+        other = sum(count for kind, count in counts.items() if kind not in KINDS)
+        for kind in KINDS:
+            self._open_alerts.labels(kind).set(counts.get(kind, 0))
+        self._open_alerts.labels("other").set(other)
+
     def _forget_jobs(self) -> None:
         # No number is better than an old one: alerts on absent series are what outages are seen by.
         self._context.observe.metrics.jobs.clear()
         self._oldest_due.set(math.nan)
         self._oldest_message.set(math.nan)
+        self._volume.forget()
         self._database_up.set(0)
+
+
+class VolumeGauges:
+    """How today stands. Platforms are those of the catalogue, so that nobody can make up labels."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, said: str, labels: Sequence[str] = ()) -> Gauge:
+            return Gauge(name, said, labels, registry=registry)
+
+        self._renders = gauge(
+            "reactor_renders_today",
+            "Renders completed today, by platform of the catalogue; empty for all others.",
+            ["platform"],
+        )
+        self._velocity = gauge(
+            "reactor_daily_velocity", "Renders a day over the seven full days before today."
+        )
+        self._on_pace = gauge("reactor_on_pace", "1 once today's target is reached.")
+        self._forecast = gauge(
+            "reactor_forecast_today", "Renders that today will have at the last 24 hours' pace."
+        )
+        self._target = gauge("reactor_target_per_day", "Renders that a day should have.")
+
+    def set(self, volume: Volume) -> None:
+        """As it is now; platforms that are gone go."""
+        self._renders.clear()
+        self._renders.labels("").set(volume.others)
+        for one in volume.platforms:
+            self._renders.labels(one.platform).set(one.done)
+        self._velocity.set(volume.velocity)
+        self._on_pace.set(volume.is_on_pace)
+        self._forecast.set(volume.forecast)
+        self._target.set(volume.target_per_day)
+
+    def forget(self) -> None:
+        """No number is better than an old one."""
+        self._renders.clear()
+        for one in (self._velocity, self._on_pace, self._forecast, self._target):
+            one.set(math.nan)

@@ -22,9 +22,13 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "asset_id": ("The asset's name within its session.", "camera_1"),
     "status": ("Only those in this state.", "complete"),
     "webhook_id": ("The webhook's id.", 3),
+    "publish_id": ("The publication's id.", 12),
+    "platform": ("Only those for this platform.", "youtube"),
     "before": ("Where to go on: `before` of the page read last. Newest are first.", 120),
+    "days": ("How many days, today the last.", 14),
     "limit": ("How many at most.", 50),
     "most": ("How many at most.", 50),
+    "all": ("Also those that are over.", True),
 }
 """What the same name says everywhere, unless the route says it itself."""
 SECURITY: dict[str, Any] = {

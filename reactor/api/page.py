@@ -16,6 +16,7 @@ STATIC = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "cards.js": "text/javascript; charset=utf-8",
+    "volume.js": "text/javascript; charset=utf-8",
     "words.js": "text/javascript; charset=utf-8",
     "curl.js": "text/javascript; charset=utf-8",
     "docs.js": "text/javascript; charset=utf-8",

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from reactor.db.agents import list_agents
-from reactor.db.alerts import list_open_alerts
+from reactor.db.alerts import count_open_alerts, list_open_alerts
 from reactor.db.commands import is_paused
 from reactor.db.jobs import find_recent_jobs, get_job_stats, get_jobs
 from reactor.db.orphans import list_orphans
 from reactor.db.outbox import find_oldest_pending
 from reactor.db.pool import TRANSIENT, connect, unavailable
+from reactor.db.volume import get_volume
 from reactor.errors import DatabaseUnavailable
+from reactor.volume import DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,8 +50,12 @@ class Reading:
     orphans: Sequence[Mapping[str, Any]]
     jobs: Sequence[Mapping[str, Any]]
     """In work by start, then ended and waiting ones, each in the order they matter."""
+    volume: Mapping[str, Any]
+    """How today stands, and the days before it."""
     oldest_message_s: float | None
     """How long the longest-waiting message to a webhook has waited."""
+    open_alerts: Mapping[str, int]
+    """How many there are, by kind."""
 
 
 class Readings:
@@ -97,5 +103,7 @@ async def read(conn: AsyncConnection) -> Reading:
         alerts=await list_open_alerts(conn, most=MOST),
         orphans=await list_orphans(conn, most=MOST),
         jobs=sorted(rows, key=lambda row: rank[row["id"]]),
+        volume=await get_volume(conn, days=DAYS),
         oldest_message_s=await find_oldest_pending(conn),
+        open_alerts=await count_open_alerts(conn),
     )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from reactor import __version__
 from reactor.api.videos import MEDIA_TYPES
 from reactor.models import JobId, JobStatus, Stage
+from reactor.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +42,9 @@ class JobCounts(BaseModel):
     processing: int = Field(examples=[1])
     complete: int = Field(examples=[128])
     failed: int = Field(examples=[2])
-    complete_today: int = Field(description="Since the database's midnight.", examples=[12])
+    complete_today: int = Field(
+        description="Since the day began in the farm's time zone.", examples=[12]
+    )
     oldest_due_s: float | None = Field(
         description="How long the longest-waiting due job has waited; null when none is due.",
         examples=[4.2],
@@ -143,6 +146,7 @@ class RendererStatus(BaseModel):
 
     renderer: RendererView
     jobs: JobCounts
+    volume: Volume
     paused: bool = Field(description="Nothing is claimed anywhere until somebody resumes.")
     draining: bool = Field(description="This reactor is shutting down.")
     reactor: ReactorView
@@ -169,6 +173,7 @@ class Status:
         return RendererStatus(
             renderer=self._renderer(),
             jobs=JobCounts.model_validate(reading.stats),
+            volume=Volume.of(reading.volume),
             paused=reading.paused,
             draining=self._context.gate.draining,
             reactor=self._reactor(),

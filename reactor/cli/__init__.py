@@ -10,7 +10,19 @@ import logging
 import sys
 from typing import NoReturn
 
-from reactor.cli import jobs, run, show, webhooks  # noqa: F401 - their commands add themselves
+from reactor.cli import (  # noqa: F401 - their commands add themselves
+    alerts,
+    boot,
+    flush,
+    jobs,
+    niches,
+    publish,
+    queue,
+    run,
+    show,
+    volume,
+    webhooks,
+)
 from reactor.cli.app import app
 from reactor.errors import ReactorError
 

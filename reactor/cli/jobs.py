@@ -86,12 +86,6 @@ def resume() -> None:
 
 
 @app.command()
-def flush() -> None:
-    """Make everything pending due now."""
-    steer("flush")
-
-
-@app.command()
 def approve(job: Job) -> None:
     """Let a job that waits for approval be rendered."""
     from reactor import jobs

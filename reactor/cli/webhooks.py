@@ -92,7 +92,8 @@ def deliveries(
         typer.echo(json.dumps([one._asdict() for one in found], default=str, indent=2))
         return
     for one in found:
-        typer.echo(f"{one.message_id}  {one.event}  job {one.job_id}  {fate_of(one)}")
+        about = f"job {one.job_id}  " if one.job_id else ""
+        typer.echo(f"{one.message_id}  {one.event}  {about}{fate_of(one)}")
 
 
 def fate_of(delivery: Delivery) -> str:

@@ -34,7 +34,9 @@ OLDEST_POSTGRES = 140000
 REAPPLIED = (
     "triggers",
     "views",
+    "sessions",
     "volume",
+    "stats",
     "alerts",
     "publish",
     "filler",

@@ -78,3 +78,40 @@ async def disable_webhook(conn: AsyncConnection, webhook_id: int, *, reason: str
         SQL["disable_webhook"], {"webhook_id": webhook_id, "reason": reason}
     )
     return cursor.rowcount > 0
+
+
+async def keep_managed_webhook(
+    conn: AsyncConnection,
+    *,
+    managed_as: str,
+    url: str,
+    secret: str | None,
+    made_up: str,
+    events: Sequence[str],
+    reason: str,
+) -> bool:
+    """Let the endpoint that a setting stands for be as it says; whether anything has changed.
+
+    Without a secret it keeps its own, or gets the one that was made up. `reason` is why it was disabled
+    when the setting was not there.
+    """
+    cursor = await conn.execute(
+        SQL["keep_managed_webhook"],
+        {
+            "managed_as": managed_as,
+            "url": url,
+            "secret": secret,
+            "made_up": made_up,
+            "events": list(events),
+            "reason": reason,
+        },
+    )
+    return await cursor.fetchone() is not None
+
+
+async def drop_managed_webhook(conn: AsyncConnection, *, managed_as: str, reason: str) -> bool:
+    """Disable the endpoint that a setting stood for; whether there was one."""
+    cursor = await conn.execute(
+        SQL["drop_managed_webhook"], {"managed_as": managed_as, "reason": reason}
+    )
+    return cursor.rowcount > 0

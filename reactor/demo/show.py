@@ -15,11 +15,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from reactor.daemon import SIGNALS, drain, running
+from reactor.daemon import SIGNALS, running
 from reactor.db import jobs
 from reactor.demo.scenery import draw_assets
 from reactor.demo.script import insert
 from reactor.directories import prepare_directories
+from reactor.draining import drain
 from reactor.errors import BadConfiguration
 from reactor.observe import Observer, open_log
 

@@ -8,7 +8,7 @@ from threading import Semaphore
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from reactor import jobs
+from reactor import jobs, publish_queue
 from reactor.db import events
 from reactor.db.jobs import get_job_records
 from reactor.errors import FieldError, Invalid, Missing, Refused
@@ -18,6 +18,7 @@ from reactor.farm.log import follow, read_cursor, read_kinds, write_cursor
 from reactor.farm.wait import wait_for_end
 from reactor.jobs import LONGEST_PAGE, PAGE
 from reactor.models import JobId, JobStatus
+from reactor.publish_queue import LEASE_S
 from reactor.records import JobRecord, new_job
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
+    from reactor.db.publish_queue import Taken
     from reactor.farm.log import Event
     from reactor.farm.primitives import Watcher
     from reactor.jobs import Page
@@ -192,6 +194,57 @@ class Farm:
         """The cursor from which only what is yet to come is read."""
         async with self._using(None) as conn:
             return write_cursor(await events.find_end(conn))
+
+    async def take_publications(
+        self,
+        publisher: str,
+        *,
+        most: int = 1,
+        platform: str | None = None,
+        lease_s: float = LEASE_S,
+    ) -> list[Taken]:
+        """Take videos that are ready to be published; nobody else is handed the same for `lease_s`."""
+        async with self._using(None) as conn, conn.transaction():
+            return await publish_queue.take(
+                conn, publisher=publisher, most=most, platform=platform, lease_s=lease_s
+            )
+
+    async def renew_publication(self, taken: Taken, *, lease_s: float = LEASE_S) -> str:
+        """Keep it for so long from now; Refused when the claim is over."""
+        async with self._using(None) as conn, conn.transaction():
+            return await publish_queue.renew(conn, taken.publish_id, taken.token, lease_s=lease_s)
+
+    async def mark_published(
+        self,
+        taken: Taken,
+        url: str | None = None,
+        *,
+        connection: AsyncConnection[Any] | None = None,
+    ) -> str:
+        """Say that it is on its platform; saying so twice does no harm."""
+        async with self._using(connection) as conn, conn.transaction():
+            return await publish_queue.mark_published(
+                conn, taken.publish_id, token=taken.token, url=url
+            )
+
+    async def mark_publish_failed(
+        self, taken: Taken, error: str, *, retry_after_s: float | None = None, final: bool = False
+    ) -> str:
+        """Say that it did not work; it is tried again while there are tries left, unless that is final."""
+        async with self._using(None) as conn, conn.transaction():
+            return await publish_queue.mark_failed(
+                conn,
+                taken.publish_id,
+                error,
+                token=taken.token,
+                retry_after_s=retry_after_s,
+                final=final,
+            )
+
+    async def release_publication(self, taken: Taken) -> str:
+        """Give it back without having tried it."""
+        async with self._using(None) as conn, conn.transaction():
+            return await publish_queue.release(conn, taken.publish_id, taken.token)
 
     @asynccontextmanager
     async def _using(

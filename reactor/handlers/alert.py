@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reactor.db import alerts
+from reactor import alerts
 from reactor.events import JobFailed, RendererDown, RendererUp
-from reactor.observe import Seen
 
 if TYPE_CHECKING:
     from reactor.context import Context
 
 
 async def alert(event: JobFailed | RendererDown | RendererUp, context: Context) -> None:
-    """Open or resolve the alert; the database keeps it to one, whoever else saw it."""
+    """Report it at once; the lookout reports what this has missed."""
+    match event:
+        case JobFailed():
+            async with context.database.connection() as conn:
+                await alerts.report_failed_jobs(conn, context.observe, event.ids)
+        case RendererDown():
+            await report_renderer(context, event.reason)
+        case RendererUp():
+            await report_renderer(context, None)
+
+
+async def report_renderer(context: Context, reason: str | None) -> None:
+    """The renderer has just gone down, or has come up."""
     async with context.database.connection() as conn:
-        match event:
-            case JobFailed():
-                new = bool(await alerts.raise_job_alerts(conn, event.ids))
-            case RendererDown():
-                message = f"the renderer at {event.url} is down: {event.reason}"
-                new = await alerts.raise_alert(conn, "renderer_down", event.url, message)
-            case RendererUp():
-                await alerts.resolve_alert(conn, "renderer_down", event.url)
-                new = False
-    if new:
-        context.observe(Seen.ALERT_RAISED, kind=type(event).__name__)
+        await alerts.report_renderer(
+            conn,
+            context.observe,
+            context.settings,
+            reason=reason,
+            wanted=context.supervisor.wanted,
+        )

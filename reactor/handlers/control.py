@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from reactor import filler
 from reactor.db import commands, jobs
+from reactor.errors import Invalid
 from reactor.observe import Seen
 
 if TYPE_CHECKING:
@@ -36,25 +38,41 @@ async def command(event: Control, context: Context) -> str:
     if sender is None or not sender.may_command:
         who = sender.role if sender else "a session that has ended"
         context.observe(Seen.COMMAND_REFUSED, verb=event.verb, job_id=event.job_id, role=who)
-        call = f"reactor.{event.verb}({event.job_id or ''})"
+        call = f"reactor.{event.verb}({event.job_id or event.target or ''})"
         return f"refused: {who} is not a member of reactor_operator; or call SELECT {call}"
-    async with context.database.connection() as conn:
-        outcome = await commands.obey(
-            conn,
-            event.verb,
-            job_id=event.job_id,
-            reason=event.reason,
-            force=event.force,
-            given_by=sender.role,
-        )
+    sentence = await obey(event, sender.role, context)
     context.observe(
         Seen.COMMAND_OBEYED,
         verb=event.verb,
         job_id=event.job_id,
         role=sender.role,
-        outcome=outcome.sentence,
+        outcome=sentence,
     )
-    return outcome.sentence
+    return sentence
+
+
+async def obey(event: Control, role: str, context: Context) -> str:
+    """Do it; what came of it, as a sentence."""
+    async with context.database.connection() as conn:
+        match event.verb:
+            case "fill":
+                target = event.target or context.settings.fill_target or filler.TARGET
+                try:
+                    return (await filler.fill_queue(conn, target, given_by=role)).sentence
+                except Invalid as refused:
+                    return f"refused: {refused}"
+            case "prioritize":
+                return (await filler.prioritize_jobs(conn, given_by=role)).sentence
+            case _:
+                outcome = await commands.obey(
+                    conn,
+                    event.verb,
+                    job_id=event.job_id,
+                    reason=event.reason,
+                    force=event.force,
+                    given_by=role,
+                )
+                return outcome.sentence
 
 
 async def reply_to(event: Control, context: Context) -> str:

@@ -15,7 +15,9 @@ from uuid import uuid4
 
 import anyio
 
+from reactor.alerts import note
 from reactor.db import alerts, outbox, webhooks
+from reactor.db.alerts import Reported
 from reactor.db.pool import TRANSIENT
 from reactor.egress import EgressFailed, EgressRefused
 from reactor.loops.delivery_outcome import Fate, Outcome, judge
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
     from psycopg import AsyncConnection
 
+    from reactor.db.alerts import Reporting
     from reactor.db.outbox import Message
     from reactor.db.pool import Database
     from reactor.egress import Egress
@@ -189,11 +192,12 @@ class Deliver:
         """One transaction for the message, its endpoint and the alert."""
         async with self._database.transaction() as conn:
             if outcome.fate is Fate.ARRIVED:
-                await self._arrived(conn, message, token, outcome)
+                reported = await self._arrived(conn, message, token, outcome)
             elif outcome.fate is Fate.UNWANTED:
-                await self._unwanted(conn, message, token, outcome)
+                reported = await self._unwanted(conn, message, token, outcome)
             else:
-                await self._failed(conn, message, token, outcome)
+                reported = await self._failed(conn, message, token, outcome)
+        note(self._observe, [Reported(reported, ALERT, str(message.webhook_id))])
         facts = {"webhook_id": message.webhook_id, "message_id": message.message_id}
         if outcome.fate is Fate.ARRIVED:
             self._observe(Seen.WEBHOOK_DELIVERED, **facts, tries=message.tries)
@@ -211,13 +215,13 @@ class Deliver:
 
     async def _arrived(
         self, conn: AsyncConnection, message: Message, token: UUID, outcome: Outcome
-    ) -> None:
+    ) -> Reporting:
         await outbox.record_delivered(conn, message.outbox_id, token, status=outcome.status or 200)
-        await alerts.resolve_alert(conn, ALERT, str(message.webhook_id))
+        return await alerts.report_alert(conn, ALERT, str(message.webhook_id), trouble=False)
 
     async def _unwanted(
         self, conn: AsyncConnection, message: Message, token: UUID, outcome: Outcome
-    ) -> None:
+    ) -> Reporting:
         """The receiver says that it is gone for good: nothing more is sent there."""
         await webhooks.disable_webhook(conn, message.webhook_id, reason=outcome.error)
         await outbox.record_abandoned(
@@ -225,13 +229,14 @@ class Deliver:
         )
         await outbox.abandon_messages(conn, message.webhook_id, error=outcome.error)
         said = f"webhook {message.webhook_id} was disabled: {outcome.error}"
-        await alerts.raise_alert(conn, ALERT, str(message.webhook_id), said)
+        return await raise_alert(conn, message.webhook_id, said)
 
     async def _failed(
         self, conn: AsyncConnection, message: Message, token: UUID, outcome: Outcome
-    ) -> None:
+    ) -> Reporting:
         """Try again later, or give it up and tell somebody."""
         status, error = outcome.status, outcome.error
+        reported: Reporting = "nothing"
         if not self._used_up(message):
             wait_s = self._waits_s[message.tries - 1] * random.uniform(1.0, 1.0 + JITTER)
             await outbox.record_failed(
@@ -249,10 +254,16 @@ class Deliver:
                 f"webhook {message.webhook_id} did not take {message.message_id} in"
                 f" {message.tries} tries: {error}"
             )
-            await alerts.raise_alert(conn, ALERT, str(message.webhook_id), said)
+            reported = await raise_alert(conn, message.webhook_id, said)
         if outcome.pause_s:
             await outbox.postpone_messages(conn, message.webhook_id, wait_s=outcome.pause_s)
+        return reported
 
     def _used_up(self, message: Message) -> bool:
         """Whether there is no wait left for another try."""
         return message.tries > len(self._waits_s)
+
+
+async def raise_alert(conn: AsyncConnection, webhook_id: int, said: str) -> Reporting:
+    """Tell of an endpoint that takes nothing."""
+    return await alerts.report_alert(conn, ALERT, str(webhook_id), trouble=True, message=said)

@@ -1,4 +1,4 @@
-"""Forgets what has had its time: the log of events, ended messages, material that was brought in."""
+"""Forgets what has had its time: the log of events, ended messages, brought-in material, stale attempts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from reactor.db.alerts import prune_alerts
 from reactor.db.events import prune_events
+from reactor.db.filler import flush_stale_jobs
 from reactor.db.outbox import prune_messages
 from reactor.db.pool import TRANSIENT
+from reactor.db.volume import recount
 from reactor.observe import Seen
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from reactor.settings import Settings
 
 EVERY_S = 3600.0
+STALE_HOURS = 24.0
 
 
 class Housekeeping:
@@ -53,7 +57,22 @@ class Housekeeping:
         """Once through everything, some rows at a time."""
         files = await anyio.to_thread.run_sync(self._clear_files)
         events, messages = await self._prune(prune_events), await self._prune(prune_messages)
+        await self._prune(prune_alerts)
+        await self._flush_stale()
+        async with self._database.connection() as conn:
+            await recount(conn)
         self._observe(Seen.TIDIED, events=events, messages=messages, files=files)
+
+    async def _flush_stale(self) -> None:
+        async with self._database.connection() as conn:
+            flushed = await flush_stale_jobs(
+                conn,
+                STALE_HOURS,
+                longest_render_s=self._settings.render_timeout_s,
+                given_by=None,
+            )
+        if flushed.ids:
+            self._observe(Seen.STALE_FLUSHED, count=len(flushed.ids), hours=STALE_HOURS)
 
     async def _prune(self, prune: Callable[..., Awaitable[int]]) -> int:
         """Call it until nothing is left to forget; how many rows that were."""

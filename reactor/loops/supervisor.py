@@ -66,11 +66,11 @@ class Supervisor:
         self._restart_delay_s = restart_delay_s
         self._health_timeout_s = health_timeout_s
         self._argv = command_line(settings)
-        self._wanted = self._argv is not None
+        self.wanted = self._argv is not None
         self._process: RendererProcess | None = None
         self._lock = anyio.Lock()
         self._failures = 0
-        self._looked_at = 0.0
+        self.looked_at = 0.0
         self._nudged = anyio.Event()
         self._asked = anyio.Event()
         self._standing = Standing(server, database, observe, send)
@@ -88,6 +88,11 @@ class Supervisor:
             return self._process.pid
         return self.server.health.pid if self.server.health else None
 
+    @property
+    def reason(self) -> str:
+        """Why the renderer is down; empty while it is up."""
+        return self._standing.reason
+
     def nudge(self) -> None:
         """Look at once: a request to the renderer has failed."""
         self._nudged.set()
@@ -102,7 +107,7 @@ class Supervisor:
 
     async def start(self) -> bool:
         """See to it that the renderer runs, from now on; whether it does."""
-        self._wanted, self._failures = self._argv is not None, 0
+        self.wanted, self._failures = self._argv is not None, 0
         # The first look may only clear away what hangs or has ended.
         for _ in range(2):
             async with self._lock:
@@ -114,7 +119,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End our renderer and leave it ended: politely, then by force. Others' is let alone."""
-        self._wanted = False
+        self.wanted = False
         async with self._lock:
             if await self._end():
                 self._standing.note_down("it was stopped on request")
@@ -127,7 +132,7 @@ class Supervisor:
             await anyio.sleep(self._restart_delay_s)
         finally:
             # Whoever asked may be gone by now; the renderer is wanted all the same.
-            self._wanted = self._argv is not None
+            self.wanted = self._argv is not None
             self._asked.set()
         return await self.start()
 
@@ -142,7 +147,7 @@ class Supervisor:
                         pause_s = await self._look()
                     await self._rest(pause_s)
         finally:
-            self._wanted, self.server.health = False, None
+            self.wanted, self.server.health = False, None
             with anyio.move_on_after(END_S, shield=True):
                 async with self._lock:
                     await self._end()
@@ -161,7 +166,7 @@ class Supervisor:
             return self._backoff()
         if self._standing.up or not self._argv:
             self._standing.note_down(str(reason))
-        if not self._wanted:
+        if not self.wanted:
             again_s = self._settings.supervise_s
             return again_s if self._argv else min(again_s, self._backoff())
         if await self._port_is_taken():
@@ -222,7 +227,7 @@ class Supervisor:
     async def _first_answer(self, process: RendererProcess) -> str:
         """Ask until it answers; else, why it never will."""
         pause_s = FIRST_POLL_S
-        while self._wanted:
+        while self.wanted:
             # Looked up before asking: another's renderer may answer while ours gives up the port.
             why_ended = ended(process, self._settings)
             try:
@@ -263,7 +268,7 @@ class Supervisor:
 
     async def _rest(self, pause_s: float) -> None:
         """Wait for the next look, the end of our process, a nudge, or somebody who asks."""
-        self._looked_at = anyio.current_time()
+        self.looked_at = anyio.current_time()
         async with anyio.create_task_group() as tg:
             tg.start_soon(end_after, tg.cancel_scope, self._asked.wait)
             if self._standing.up is not False:
@@ -278,7 +283,7 @@ class Supervisor:
     async def _nudge_in_time(self) -> None:
         """Wait for a nudge, but not for every one of many."""
         await self._nudged.wait()
-        await anyio.sleep_until(self._looked_at + NUDGE_SPACING_S)
+        await anyio.sleep_until(self.looked_at + NUDGE_SPACING_S)
 
 
 def ended(process: RendererProcess, settings: Settings) -> str:

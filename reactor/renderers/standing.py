@@ -50,7 +50,8 @@ class Standing:
         self._observe = observe
         self._send = send
         self._known: Health | None = None
-        self._reason = ""
+        self.reason = ""
+        """Why it is down; empty while it is up."""
         self._changed = anyio.Event()
 
     def note_up(self, health: Health, pid: int | None) -> None:
@@ -61,7 +62,7 @@ class Standing:
         self.pid = pid
         if self.up:
             return
-        self.up, self.since, self._reason = True, anyio.current_time(), ""
+        self.up, self.since, self.reason = True, anyio.current_time(), ""
         self._observe.metrics.renderer_up.set(1)
         self._observe(
             Seen.RENDERER_UP, url=self._server.url, name=health.name, version=health.version
@@ -73,8 +74,8 @@ class Standing:
         changed = self.up is not False
         self._server.health = self.pid = None
         self.up = False
-        if changed or reason != self._reason:
-            self._reason = reason
+        if changed or reason != self.reason:
+            self.reason = reason
             self._observe(Seen.RENDERER_DOWN, url=self._server.url, reason=reason)
         if changed:
             self._changed.set()

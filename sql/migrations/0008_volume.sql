@@ -54,7 +54,8 @@ CREATE TABLE reactor.templates (
         AND coalesce(defaults ->> 'max_attempts', '3') ~ '^([1-9][0-9]?|100)$')
 );
 
--- The starting set: the niches and platforms of the first brief, on the template that needs no material.
+-- The starting set: the niches and platforms of the first brief, on the template that needs no material. `daily_most` keeps
+-- a farm that nobody looks after from rendering day and night.
 -- The platforms' limits are a start: they change theirs, so look them up and correct the rows; a release never does.
 INSERT INTO reactor.niches (niche, title, hashtags) VALUES
     ('solopreneur', 'Solopreneur', '{solopreneur,onepersonbusiness}'),
@@ -63,11 +64,11 @@ INSERT INTO reactor.niches (niche, title, hashtags) VALUES
     ('ai_automation', 'AI automation', '{aiautomation,ai}');
 INSERT INTO reactor.platforms (platform, format, daily_target, daily_most, min_duration_s, max_duration_s, aspects, containers, max_bytes,
                                max_title, max_description, max_hashtags) VALUES
-    ('youtube', 'full_16_9', 3, NULL, 1, 43200, NULL, '{mp4,webm}', 256000000000, 100, 5000, 15),
-    ('tiktok', 'short_9_16', 3, NULL, 3, 600, '{9:16}', '{mp4,webm}', 4000000000, 2200, 2200, 30),
-    ('threads', 'clip_1_1', 3, NULL, 1, 300, NULL, '{mp4}', 1000000000, 500, 500, 1),
-    ('instagram', 'short_9_16', 3, NULL, 3, 900, '{9:16}', '{mp4}', 300000000, 2200, 2200, 30),
-    ('x', 'full_16_9', 3, NULL, 1, 140, NULL, '{mp4}', 512000000, 280, 280, 2);
+    ('youtube', 'full_16_9', 3, 20, 1, 43200, NULL, '{mp4,webm}', 256000000000, 100, 5000, 15),
+    ('tiktok', 'short_9_16', 3, 20, 3, 600, '{9:16}', '{mp4,webm}', 4000000000, 2200, 2200, 30),
+    ('threads', 'clip_1_1', 3, 20, 1, 300, NULL, '{mp4}', 1000000000, 500, 500, 1),
+    ('instagram', 'short_9_16', 3, 20, 3, 900, '{9:16}', '{mp4}', 300000000, 2200, 2200, 30),
+    ('x', 'full_16_9', 3, 20, 1, 140, NULL, '{mp4}', 512000000, 280, 280, 2);
 INSERT INTO reactor.templates (template_id, defaults) VALUES
     ('title-card', '{"params": {"title": "{niche}, part {n}", "subtitle": "Made for {platform} on {date}", "duration_s": 6},
                      "description": "{niche}, part {n}."}');
@@ -91,8 +92,14 @@ CREATE TABLE reactor.mplite_queue (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     published_at timestamptz,
     published_url text,
+    -- Where the file is meant to go, written before it is moved, and nobody else's.
+    archive_path text UNIQUE,
     archived_at timestamptz,
     error_message text
+);
+-- What a publisher is handed: `token` is the claim, and every word about it names it.
+CREATE TYPE reactor.taken_publication AS (
+    publish_id bigint, token uuid, job_id bigint, platform text, tries integer, lease_expires_at timestamptz, payload jsonb
 );
 CREATE INDEX mplite_queue_next ON reactor.mplite_queue (priority DESC, publish_id) WHERE status IN ('ready', 'publishing');
 CREATE INDEX mplite_queue_unarchived ON reactor.mplite_queue (publish_id) WHERE status = 'published' AND archived_at IS NULL;
@@ -113,9 +120,9 @@ CREATE TABLE reactor.tallies (
 );
 CREATE INDEX IF NOT EXISTS actp_gen_jobs_cancelled
     ON public.actp_gen_jobs (completed_at) WHERE status = 'cancelled';
--- What the filler and the pace ask: today's renders of each platform, and what waits or runs for it.
+-- What the filler and the pace ask: what waits and runs for platforms. Their names are free words, and an index takes no long ones.
 CREATE INDEX IF NOT EXISTS actp_gen_jobs_kinds
-    ON public.actp_gen_jobs (platform, niche, template_id) WHERE platform IS NOT NULL AND status IN ('pending', 'processing');
+    ON public.actp_gen_jobs (left(platform, 100), status) WHERE platform IS NOT NULL AND status IN ('pending', 'processing');
 
 DO $$
 BEGIN

@@ -24,9 +24,7 @@ UPDATE public.actp_agent_registry SET status = 'stopped', heartbeat_at = clock_t
 
 -- name: list_agents
 -- Who works here; a missed heartbeat shows as down. Those who left are shown for a while.
-SELECT agent_id, name, kind, pid, host, version, url, heartbeat_at,
-       CASE WHEN status <> 'stopped' AND heartbeat_at < now() - interval '1 minute' THEN 'down' ELSE status END AS status
-  FROM public.actp_agent_registry
- WHERE kind IN ('reactor', 'renderer')
-   AND (status <> 'stopped' OR heartbeat_at > now() - interval '5 minutes')
+SELECT agent_id, name, kind, pid, host, version, url, heartbeat_at, status
+  FROM reactor.agents
+ WHERE status <> 'stopped' OR heartbeat_at > now() - interval '5 minutes'
  ORDER BY kind, started_at;

@@ -1,25 +1,40 @@
--- name: raise_alert
--- One open alert for the same trouble, whoever sees it.
-INSERT INTO reactor.alerts (kind, subject, message)
-VALUES (%(kind)s, %(subject)s, %(message)s)
-ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING
-RETURNING id;
+-- name: report_alert
+-- There is trouble, or there is none: raised, resolved or nothing.
+SELECT reactor.report(%(kind)s::text, %(subject)s::text, %(trouble)s::boolean, %(message)s::text, %(known_for_s)s::float8);
 
--- name: raise_job_alerts
--- Jobs that failed for good, one alert each. The lock keeps a retry from slipping in between.
-INSERT INTO reactor.alerts (kind, subject, message)
-SELECT 'job_failed', id::text, format('job %%s failed (%%s): %%s', id, coalesce(error_class, 'unknown'), coalesce(error_message, ''))
-  FROM public.actp_gen_jobs
- WHERE id = ANY (%(ids)s::bigint[]) AND status = 'failed'
-   FOR SHARE
-ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING;
+-- name: report_failed_jobs
+-- Jobs that failed for good, one alert each.
+SELECT outcome, kind, subject FROM reactor.report_failed_jobs(%(ids)s::bigint[]) WHERE outcome <> 'nothing';
 
--- name: resolve_alert
--- The trouble is over.
-UPDATE reactor.alerts SET resolved_at = clock_timestamp()
- WHERE kind = %(kind)s AND subject = %(subject)s AND resolved_at IS NULL;
+-- name: check_farm
+-- What only the database knows; what has changed by it.
+SELECT outcome, kind, subject FROM reactor.check_farm(%(expects_work)s::boolean, %(watched_for_s)s::float8);
+
+-- name: alert_if_behind
+-- Whether less is made today than should be; the last row is today's.
+SELECT outcome, kind, subject, behind FROM reactor.alert_if_behind(%(target_per_day)s::integer);
+
+-- name: is_renderer_missed
+-- Whether jobs are due that only a render server can draw, and there is none.
+SELECT EXISTS (SELECT FROM public.actp_gen_jobs
+                WHERE renderer = 'server' AND status = 'pending' AND approved AND run_after <= now())
+   AND NOT EXISTS (SELECT FROM reactor.agents WHERE kind = 'renderer' AND status = 'running');
 
 -- name: list_open_alerts
 -- What a person should look at, newest first.
-SELECT id, kind, subject, message, raised_at FROM reactor.alerts
- WHERE resolved_at IS NULL ORDER BY raised_at DESC LIMIT %(most)s;
+SELECT id, kind, subject, message, raised_at FROM reactor.open_alerts ORDER BY raised_at DESC, id DESC LIMIT %(most)s;
+
+-- name: list_alerts
+-- A page of them, the newest first: the open ones, or those that are over as well.
+SELECT id, kind, subject, message, raised_at, seen_at, resolved_at FROM reactor.alerts
+ WHERE (%(ended)s::boolean OR resolved_at IS NULL) AND id < coalesce(%(before)s::bigint, 9223372036854775807)
+ ORDER BY id DESC LIMIT %(most)s;
+
+-- name: count_open_alerts
+-- How many are open, by kind.
+SELECT kind, count(*) FROM reactor.open_alerts GROUP BY kind ORDER BY kind;
+
+-- name: prune_alerts
+-- Forget some that have been over for long.
+DELETE FROM reactor.alerts WHERE id IN (
+    SELECT id FROM reactor.alerts WHERE resolved_at < now() - make_interval(days => %(keep_days)s) ORDER BY id LIMIT 1000);

@@ -102,11 +102,5 @@ UNION ALL
 (SELECT id FROM public.actp_gen_jobs WHERE status = 'pending' ORDER BY run_after LIMIT %(most)s);
 
 -- name: get_job_stats
--- How many jobs are in which state, how many were completed since midnight, and how long the oldest due one has waited.
-SELECT (SELECT count(*) FROM public.actp_gen_jobs WHERE status = 'pending') AS pending,
-       (SELECT count(*) FROM public.actp_gen_jobs WHERE status = 'processing') AS processing,
-       (SELECT count(*) FROM public.actp_gen_jobs WHERE status = 'complete') AS complete,
-       (SELECT count(*) FROM public.actp_gen_jobs WHERE status = 'failed') AS failed,
-       (SELECT count(*) FROM public.actp_gen_jobs WHERE status = 'complete' AND completed_at >= date_trunc('day', now())) AS complete_today,
-       (SELECT extract(epoch FROM clock_timestamp() - min(run_after))::float8
-          FROM public.actp_gen_jobs WHERE status = 'pending' AND approved AND run_after <= now()) AS oldest_due_s;
+-- How many jobs are in which state, how many were completed today, and how long the oldest due one has waited.
+SELECT * FROM reactor.get_job_stats();

@@ -32,3 +32,19 @@ UPDATE reactor.webhooks SET enabled = true, disabled_reason = NULL
 -- Nothing more is written for it or sent to it.
 UPDATE reactor.webhooks SET enabled = false, disabled_reason = %(reason)s
  WHERE webhook_id = %(webhook_id)s::bigint AND enabled RETURNING webhook_id;
+
+-- name: keep_managed_webhook
+-- The endpoint that a setting stands for: made, or brought to what the setting says now. One that answered 410 stays disabled
+-- until the setting changes. A row comes back when something has changed.
+INSERT INTO reactor.webhooks AS w (url, secret, events, managed_as)
+VALUES (%(url)s::text, coalesce(%(secret)s::text, %(made_up)s::text), %(events)s::text[], %(managed_as)s::text)
+ON CONFLICT (managed_as) DO UPDATE
+   SET url = excluded.url, secret = coalesce(%(secret)s::text, w.secret), events = excluded.events, enabled = true, disabled_reason = NULL
+ WHERE (w.url, w.secret, w.events) IS DISTINCT FROM (excluded.url, coalesce(%(secret)s::text, w.secret), excluded.events)
+    OR NOT w.enabled AND w.disabled_reason = %(reason)s::text
+RETURNING webhook_id;
+
+-- name: drop_managed_webhook
+-- The setting is not there any more: nothing more is written for its endpoint.
+UPDATE reactor.webhooks SET enabled = false, disabled_reason = %(reason)s::text
+ WHERE managed_as = %(managed_as)s::text AND enabled RETURNING webhook_id;

@@ -51,6 +51,7 @@ NAME = "known"
 PATIENCE_S = 30
 CUTS = {"cuts": [{"asset": NAME, "in_s": 0, "out_s": 1}]}
 SESSION = f"/api/sessions/{NAME}"
+QUEUE = "/api/publish-queue"
 BATCH = {"template": "flame", "formats": ["720p"], "audio": [{"path": "tone.mp3"}]}
 
 
@@ -90,6 +91,23 @@ class Fuzz:
         self.make("POST", f"{SESSION}/edl/lock")
         self.make("POST", "/api/render-jobs/trigger", {"sessionId": NAME})
         self.known.append(self.make("POST", "/api/batches", BATCH)["batch_id"])
+        self.publish()
+
+    def publish(self) -> None:
+        """Say with a token what only whoever was given one can say."""
+        from_thread.run(self.jobs)
+        [one] = self.make("POST", f"{QUEUE}/take", {"publisher": NAME})["publications"]
+        claim = {"token": one["token"]}
+        said = {
+            "renew": claim,
+            "release": claim,
+            "failed": {"error": "no"},
+            "republish": None,
+            "published": {"url": "https://example.com/v/1"},
+        }
+        for verb, body in said.items():
+            self.make("POST", f"{QUEUE}/{one['publish_id']}/{verb}", body)
+            self.answers[f"POST {QUEUE}/{{publish_id}}/{verb}"] = [200]
 
     def make(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request that must work."""

@@ -100,6 +100,53 @@ def test_webhook_receiver_believes_only_what_is_signed() -> None:
         receiver.communicate()
 
 
+MADE = """
+INSERT INTO actp_gen_jobs (platform, output_path, status, params) VALUES ('folder', %(file)s, 'complete', '{"title": "A"}')
+RETURNING reactor.move_to_publish_queue(ARRAY[id])
+"""
+CLAIMED = "status = 'publishing' AND publisher LIKE 'publisher.py%%' FROM reactor.mplite_queue WHERE job_id = 2"
+
+
+async def test_publisher(start: Start, dsn: str, table: Table, tmp_path: Path) -> None:
+    """Publishes what is ready, knows what an earlier try has done, and gives back what it is stopped in."""
+    context = await start()
+    video, endless = context.settings.library_dir / "a.mp4", tmp_path / "endless.mp4"
+    video.write_bytes(b"video")
+    os.mkfifo(endless)
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    publisher = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "publisher.py"), dsn, str(shelf)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert publisher.stdout is not None
+        assert await to_thread.run_sync(publisher.stdout.readline) == "listening\n"
+        await table.rows(MADE, file=str(video))
+        await table.until("archived_at IS NOT NULL FROM reactor.mplite_queue WHERE job_id = 1")
+        assert (shelf / "1.mp4").read_bytes() == b"video"
+        assert json.loads((shelf / "1.json").read_text())["title"] == "A"
+        [(archived,)] = await table.rows("SELECT output_path FROM actp_gen_jobs WHERE id = 1")
+        assert archived.startswith(str(context.settings.archive_dir))
+
+        await table.rows(MADE, file=str(endless))
+        with await to_thread.run_sync(lambda: endless.open("wb", buffering=0)) as pipe:
+            await table.until(CLAIMED)
+            publisher.terminate()
+            await to_thread.run_sync(pipe.write, bytes(2**20))
+        assert await to_thread.run_sync(publisher.wait, PATIENCE_S) == 0
+    finally:
+        publisher.kill()
+        publisher.communicate()
+    assert await table.rows("SELECT status, tries FROM reactor.mplite_queue ORDER BY job_id") == [
+        ("published", 1),
+        ("ready", 0),
+    ]
+    assert sorted(path.name for path in shelf.iterdir()) == ["1.json", "1.mp4"]
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_every_example_is_run_here(path: Path) -> None:
     name = f"test_{path.stem}"

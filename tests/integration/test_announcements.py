@@ -269,7 +269,7 @@ async def test_an_alert_is_told_when_it_opens_and_when_it_is_over(dsn: str, tabl
 def test_what_sql_announces_is_what_events_and_routes_know() -> None:
     text = "".join(path.read_text("utf-8") for path in sql_dir().rglob("*.sql"))
     statuses = ("pending", "processing", "complete", "failed", "cancelled")
-    said = set(re.findall(r"'(job\.\w+|farm\.\w+)'", text)) | set(
+    said = set(re.findall(r"'((?:job|farm|publish)\.\w+)'", text)) | set(
         re.findall(r'"event":"([\w.]+)"', text)
     )
     said |= {f"job.{status}" for status in statuses if "'job.' || n.status" in text}

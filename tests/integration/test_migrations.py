@@ -97,6 +97,7 @@ async def test_a_changed_function_file_is_applied_again(bare: Bare) -> None:
         "ALTER TABLE actp_gen_jobs DISABLE TRIGGER USER",
         "ALTER TABLE actp_gen_jobs ENABLE REPLICA TRIGGER reactor_job_insert",
         "DROP TRIGGER reactor_alert_insert ON reactor.alerts",
+        "DROP TRIGGER reactor_edl_truncate ON reactor.edls",
         "ALTER TABLE actp_gen_jobs RENAME TO old_jobs;"
         "CREATE TABLE actp_gen_jobs (LIKE old_jobs INCLUDING ALL)",
     ],
@@ -111,9 +112,9 @@ async def test_a_trigger_dropped_or_switched_off_is_put_back(bare: Bare, damage:
     assert not await check(bare.dsn)
     firing = (
         "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'reactor%' AND tgenabled = 'O'"
-        " AND tgrelid IN ('actp_gen_jobs'::regclass, 'reactor.alerts'::regclass, 'reactor.control'::regclass)"
+        " AND tgrelid IN ('actp_gen_jobs'::regclass, 'reactor.alerts'::regclass, 'reactor.control'::regclass, 'reactor.edls'::regclass)"
     )
-    assert await bare.run(firing) == [(5,)]
+    assert await bare.run(firing) == [(11,)]
 
 
 async def test_a_migration_edited_after_it_was_applied_is_refused(bare: Bare) -> None:

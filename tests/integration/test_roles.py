@@ -33,6 +33,11 @@ ACTIONS = {
     "SELECT reactor.resume()": {O, D},
     "SELECT reactor.flush()": {O, D},
     "SELECT reactor.retry(1)": {O, D},
+    "SELECT reactor.fill(1)": {O, D},
+    "SELECT reactor.fill_queue(1, 'somebody else')": {D},
+    "SELECT reactor.prioritize()": {O, D},
+    "SELECT reactor.flush_stale()": {O, D},
+    "SELECT reactor.create_job('solopreneur', 'x')": {O, D},
     "SELECT reactor.cancel(1, 'why')": {O, D},
     # Whoever may call this one may say that somebody else did it.
     "SELECT reactor.approve(1)": {O, D},
@@ -46,6 +51,8 @@ ACTIONS = {
     "SELECT reactor.can_transition('pending', 'failed')": {D},
     "SELECT * FROM reactor.commands": {O, D},
     "SELECT * FROM reactor.alerts": {O, D},
+    "SELECT * FROM reactor.open_alerts, reactor.agents": {O, D},
+    "SELECT reactor.report('k', 's', true)": {D},
     "SELECT * FROM reactor.attempts": {O, D},
     "SELECT * FROM reactor.orphans": {O, D},
     "SELECT * FROM reactor.publications": {D},
@@ -150,7 +157,7 @@ async def test_the_daemon_needs_no_other_role(people: Mapping[str, str], table: 
         }
         assert await publications.intend_publication(conn, job, artifact)
         assert await attempts.complete_job(conn, job, worker.token, artifact)
-        assert await alerts.raise_alert(conn, "k", "s", "m")
+        assert await alerts.report_alert(conn, "k", "s", trouble=True) == "raised"
         await orphans.replace_orphans(conn, "/renders", [])
         await attempts.take_back_expired_jobs(conn, ours=[])
         assert (await jobs.get_job_stats(conn))["complete"] == 1

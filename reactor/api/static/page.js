@@ -4,6 +4,7 @@ import {
   addCopy, agentRow, alertRow, element, failedRow, finishedCard, isImage, orphanRow, runningRow, say, show,
   waitingRow,
 } from "./cards.js";
+import { showVolume } from "./volume.js";
 import { bytes, clock, counted, facts, fileName, span, title } from "./words.js";
 
 const STATUS = "/api/renderer/status";
@@ -56,6 +57,7 @@ function showStatus(status) {
   showNumbers(status);
   showState(status);
   showRenderer(status.renderer);
+  showVolume(status.volume);
   list("running", status.running, (job) => job.id, runningRow);
   list("recent", status.recent, (job) => job.id, finishedCard(play));
   list("alerts", status.alerts.filter((alert) => alert.kind !== "job_failed"), (alert) => alert.id, alertRow);
@@ -69,6 +71,7 @@ function showStatus(status) {
   const nothing = !(jobs.pending || jobs.processing || jobs.complete || jobs.failed);
   at("welcome").hidden = !nothing;
   at("insert").hidden = nothing;
+  at("volume-section").hidden = nothing;
   at("running-section").hidden = nothing;
   at("recent-section").hidden = nothing;
   tellNews(status);

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from reactor.errors import Refused
-from reactor.farm.blocking import jobs
+from reactor.farm.blocking import jobs, publish_queue
 from reactor.farm.blocking.connections import joined, open_pool
 from reactor.farm.blocking.db import events
 from reactor.farm.blocking.db.jobs import get_job_records
@@ -22,6 +22,7 @@ from reactor.farm.client import MOST_LISTENERS, check_status, id_of
 from reactor.farm.connections import given_dsn, in_our_words
 from reactor.farm.log import read_cursor, read_kinds, write_cursor
 from reactor.jobs import LONGEST_PAGE, PAGE
+from reactor.publish_queue import LEASE_S
 from reactor.records import JobRecord, new_job
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
+    from reactor.db.publish_queue import Taken
     from reactor.farm.blocking.primitives import Watcher
     from reactor.farm.log import Event
     from reactor.jobs import Page
@@ -190,6 +192,55 @@ class SyncFarm:
         """The cursor from which only what is yet to come is read."""
         with self._using(None) as conn:
             return write_cursor(events.find_end(conn))
+
+    def take_publications(
+        self,
+        publisher: str,
+        *,
+        most: int = 1,
+        platform: str | None = None,
+        lease_s: float = LEASE_S,
+    ) -> list[Taken]:
+        """Take videos that are ready to be published; nobody else is handed the same for `lease_s`."""
+        with self._using(None) as conn, conn.transaction():
+            return publish_queue.take(
+                conn, publisher=publisher, most=most, platform=platform, lease_s=lease_s
+            )
+
+    def renew_publication(self, taken: Taken, *, lease_s: float = LEASE_S) -> str:
+        """Keep it for so long from now; Refused when the claim is over."""
+        with self._using(None) as conn, conn.transaction():
+            return publish_queue.renew(conn, taken.publish_id, taken.token, lease_s=lease_s)
+
+    def mark_published(
+        self,
+        taken: Taken,
+        url: str | None = None,
+        *,
+        connection: Connection[Any] | None = None,
+    ) -> str:
+        """Say that it is on its platform; saying so twice does no harm."""
+        with self._using(connection) as conn, conn.transaction():
+            return publish_queue.mark_published(conn, taken.publish_id, token=taken.token, url=url)
+
+    def mark_publish_failed(
+        self, taken: Taken, error: str, *, retry_after_s: float | None = None, final: bool = False
+    ) -> str:
+        """Say that it did not work; it is tried again while there are tries left, unless that is final."""
+        with self._using(None) as conn, conn.transaction():
+            return publish_queue.mark_failed(
+                conn,
+                taken.publish_id,
+                error,
+                token=taken.token,
+                retry_after_s=retry_after_s,
+                final=final,
+            )
+
+    def release_publication(self, taken: Taken) -> str:
+        """Give it back without having tried it."""
+        with self._using(None) as conn, conn.transaction():
+            return publish_queue.release(conn, taken.publish_id, taken.token)
 
     @contextmanager
     def _using(self, given: Connection[Any] | None) -> Iterator[Connection[Any]]:

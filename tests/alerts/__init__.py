@@ -1,0 +1,1 @@
+"""Alerts: who reports what, and that it is said once."""

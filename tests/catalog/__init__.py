@@ -1,0 +1,1 @@
+"""Niches, platforms and templates, loaded from files."""

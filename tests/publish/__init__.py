@@ -1,0 +1,1 @@
+"""The handover to publishing: the queue, publishers, the archive, the content agent."""
