@@ -23,9 +23,13 @@ export function badInput(field: string, problem: string, allowed = ''): RenderFa
 }
 
 const BAD_PROPS = /(props\.\S+: .*\(allowed: .*\))/;
+/** The first that fits. Remotion guesses "ran out of memory or disk space" also when its browser was killed. */
 const TELLING: [FailureClass, RegExp][] = [
-  ['resource', /ENOSPC|EDQUOT|ENOMEM|no space left|ran out of memory or disk space/i],
-  ['crash', /target closed|session closed|page crashed|browser.*(closed|crash|disconnect)|ECONNRESET/i],
+  ['resource', /ENOSPC|EDQUOT|ENOMEM|no space left/i],
+  [
+    'crash',
+    /target closed|session closed|page crashed|browser.*(closed|crash|disconnect)|ECONNRESET|out of memory or disk/i,
+  ],
   ['stall', /delayRender|timed? ?out/i],
 ];
 const LONGEST = 400;

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from reactor.errors import BadConfiguration
+from reactor.renderers.remotion import GET_BROWSER, command_line, find_browser
+from reactor.settings import load
 from tests.renderserver.cuts import make_clips
-from tests.renderserver.target import ROOT, Target, running, running_remotion
+from tests.renderserver.target import Target, running, running_remotion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,21 +31,19 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 def remotion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The Remotion server, where there is what it needs; `.ci/run` brings all of it."""
     if missing := missing_for_remotion():
-        pytest.skip(f"Remotion needs {missing}")
+        pytest.skip(missing)
     with running_remotion(tmp_path_factory.mktemp("remotion")) as target:
         yield target
 
 
 def missing_for_remotion() -> str:
     """What is not there of Node, its packages and a browser."""
-    if not shutil.which("node"):
-        return "node"
-    if not (ROOT / "remotion" / "node_modules").is_dir():
-        return "its npm packages: npm ci --prefix remotion"
-    browsers = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "google-chrome")
-    if not os.environ.get("REACTOR_BROWSER") and not any(map(shutil.which, browsers)):
-        return "a browser: apt-get install chromium"
-    return ""
+    try:
+        settings = load(renderer="remotion", renderer_url="http://127.0.0.1:3100")
+        command_line(settings)
+    except BadConfiguration as wrong:
+        return str(wrong)
+    return "" if find_browser(settings) else f"there is no browser; {GET_BROWSER}"
 
 
 @pytest.fixture(scope="session")

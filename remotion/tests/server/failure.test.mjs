@@ -11,7 +11,7 @@ for (const [message, kind] of [
   ['A delayRender() "Loading film" was called but not cleared after 28000ms', 'stall'],
   ['Timeout (30000ms) exceeded rendering the component at frame 3', 'stall'],
   ["ENOSPC: no space left on device, open '/x'", 'resource'],
-  ['Could not take a screenshot because Google Chrome ran out of memory or disk space.', 'resource'],
+  ['Could not take a screenshot because Google Chrome ran out of memory or disk space.', 'crash'],
   ['x is not a function', 'crash'],
 ]) {
   test(`'${message.slice(0, 40)}' is ${kind}`, () => {
