@@ -68,7 +68,7 @@ async def test_a_killed_browser_ends_in_a_film_on_the_next_attempt(
 ) -> None:
     job = await table.insert(**VIDEO, params='{"title": "Survivor", "duration_s": 6}')
     await table.until(
-        "stage = 'rendering' AND progress > 0 FROM actp_gen_jobs WHERE id = %(id)s",
+        "coalesce(max(rendered_frames), 0) > 0 FROM reactor.progress WHERE job_id = %(id)s",
         patience_s=DRAWN_S,
         id=job,
     )
