@@ -12,8 +12,8 @@ export function codec(container: Film): (typeof CODECS)[Film] {
   return CODECS[container];
 }
 
-/** What `renderMedia` is told for a container. */
-export function encoding(container: string) {
+/** What `renderMedia` is told for a container and a film of that length. */
+export function encoding(container: string, length_s: number) {
   switch (container) {
     case 'mp4':
       return {
@@ -22,6 +22,7 @@ export function encoding(container: string) {
         x264Preset: 'superfast',
         colorSpace: 'bt709',
         audioBitrate: '160k',
+        ffmpegOverride: soundOnTime(length_s),
         ...KEY_FRAMES,
       } as const;
     case 'webm':
@@ -43,3 +44,19 @@ const REALTIME = ['-deadline', 'realtime', '-cpu-used', '7', '-row-mt', '1', '-t
 /** libvpx at its default takes ten times as long as drawing the frames; the last argument is the file's name. */
 const realtimeVp9: FfmpegOverrideFn = ({args}) =>
   args.includes('libvpx-vp9') ? [...args.slice(0, -1), ...REALTIME, ...args.slice(-1)] : args;
+
+/** What the AAC encoder says before the first sample; a test notices when that is another number. */
+const PRIMING_S = 2048 / 48_000;
+
+/**
+ * Remotion encodes AAC into a file that cannot tell of the priming, and copies it into the mp4: all sound is 43 ms
+ * late, and the film that much longer than its pictures. With its packets moved the muxer writes the edit list.
+ */
+function soundOnTime(length_s: number): FfmpegOverrideFn {
+  const moved = `TS-${PRIMING_S}/TB`;
+  const shift = `setts=ts=${moved}:duration=min(DURATION\\,${length_s}/TB-(${moved}))`;
+  return ({type, args}) =>
+    type === 'stitcher' && args.includes('-c:a')
+      ? [...args.slice(0, -1), '-bsf:a', shift, ...args.slice(-1)]
+      : args;
+}

@@ -92,7 +92,7 @@ async function film(
 ): Promise<void> {
   await renderMedia({
     ...options,
-    ...encoding(task.container),
+    ...encoding(task.container, task.frames / task.fps),
     composition: videoConfig(task),
     inputProps: task.props,
     serveUrl: task.bundle,
