@@ -80,6 +80,8 @@ def read_url(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         raise EgressRefused("url: is not one; write it like https://example.com/hooks") from None
+    if not parsed.scheme:
+        raise EgressRefused("url: without http:// or https:// it is not accepted")
     if parsed.scheme not in ("http", "https"):
         raise EgressRefused(f"url: '{parsed.scheme}' is not accepted (allowed: http, https)")
     if parsed.userinfo:
