@@ -110,14 +110,14 @@ def literal_address(host: str) -> str | None:
 
 
 def embedded(address: Address) -> tuple[Address, ...]:
-    """The address and the IPv4 address inside it, when packets to it end there."""
+    """The IPv4 address inside it, when packets to it end there; otherwise the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     if address.ipv4_mapped:
         return (address.ipv4_mapped,)
     if address in NAT64:
         return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
-    return (address, address.sixtofour) if address.sixtofour else (address,)
+    return (address.sixtofour or address,)
 
 
 def is_public(address: Address) -> bool:

@@ -222,7 +222,7 @@ async def test_a_locked_job_table_is_try_again(bare: Bare, monkeypatch: pytest.M
 
 
 async def test_a_wait_in_a_circle_is_try_again(bare: Bare) -> None:
-    """Whoever is at work has the job table and wants what the migration holds; one of the two has to give way."""
+    """Somebody has the job table and wants what the migration holds; one of the two has to give way."""
     async with await migration.open_plain(bare.dsn) as conn:
         await migration.prepare_bookkeeping(conn)
         for script in migration.numbered()[:7]:
@@ -246,7 +246,7 @@ async def test_a_wait_in_a_circle_is_try_again(bare: Bare) -> None:
         with anyio.fail_after(PATIENCE_S):
             while not await bare.run(WAITING):
                 await anyio.sleep(0.01)
-        await other.execute("SELECT count(*) FROM reactor.webhooks")
+        await other.execute("SELECT count(*) FROM reactor.control")
         await other.commit()
 
     assert str(ended[0]) == "0008_volume.sql: a table is locked by somebody else"
