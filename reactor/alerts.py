@@ -34,6 +34,8 @@ KINDS = (
     "queue_empty",
     "pace_behind",
     "webhook_failed",
+    "publish_blocked",
+    "publish_failed",
 )
 MOST_PER_DAY = 1_000_000
 SEEN = {"raised": Seen.ALERT_RAISED, "resolved": Seen.ALERT_RESOLVED}

@@ -219,7 +219,10 @@ def move_files(move: Move, thumbnail: str | None, library: Path) -> str | None:
     if find_inside(here, library):
         try:
             place(here, there)
-        except FileExistsError:
+        except OSError as wrong:
+            # The video is there already, and must not wait for its picture.
+            if wrong.errno not in (errno.EEXIST, errno.ENAMETOOLONG):
+                raise
             return thumbnail
         return str(there)
     return str(there) if there.is_file() else thumbnail

@@ -31,7 +31,7 @@ BEGIN
         outcome := CASE verb WHEN 'pause' THEN 'paused: nothing more is claimed; what is rendering goes on' ELSE 'resumed' END;
     ELSIF verb = 'flush' THEN
         UPDATE public.actp_gen_jobs SET run_after = now() WHERE status = 'pending' AND run_after > now();
-        SELECT count(*) INTO touched FROM public.actp_gen_jobs WHERE status = 'pending' AND approved;
+        SELECT count(*) INTO touched FROM public.actp_gen_jobs WHERE status = 'pending' AND approved IS NOT FALSE;
         outcome := format('%s pending jobs are due now', touched);
         IF (SELECT paused FROM reactor.control) THEN
             outcome := outcome || '; the farm is paused, so nothing is claimed until it is resumed';

@@ -19,9 +19,14 @@ BEGIN
         RAISE EXCEPTION 'template %: platforms: ''%'' is not in reactor.platforms; allowed: %', NEW.template_id, unknown,
                         reactor.listed(ARRAY(SELECT platform FROM reactor.platforms)) USING ERRCODE = 'check_violation';
     END IF;
+    -- Filling in goes down as deep as they lie, and one template that is too deep for it would stop them all.
+    IF NEW.defaults -> 'params' @? '$.**{50}' THEN
+        RAISE EXCEPTION 'template %: defaults: params are nested more than 50 levels deep', NEW.template_id
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER reactor_templates_guard BEFORE INSERT OR UPDATE OF niches, platforms ON reactor.templates
+CREATE OR REPLACE TRIGGER reactor_templates_guard BEFORE INSERT OR UPDATE OF niches, platforms, defaults ON reactor.templates
     FOR EACH ROW EXECUTE FUNCTION reactor.guard_template();
 
 -- Names as a sentence lists them.

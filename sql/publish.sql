@@ -33,7 +33,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, reactor, pg_temp AS $$
         SELECT ltrim(part, '#')
           FROM (SELECT one FROM jsonb_array_elements(CASE jsonb_typeof(said) WHEN 'array' THEN said ELSE jsonb_build_array(said) END) AS one
                  LIMIT 200) AS few,
-               regexp_split_to_table(reactor.words(one, 10000), '[\s,]+') AS part)
+               regexp_split_to_table(reactor.words(one, 10000), '[\s,]+') AS part
+         LIMIT 1000)
 $$;
 
 -- A number of a payload; what is none (also NaN and Infinity, which JSON has as texts) is not known.
@@ -64,15 +65,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_t
       LEFT JOIN reactor.templates AS template ON template.template_id = job.template_id
      CROSS JOIN LATERAL (
         -- A description that speaks of a number is none without one.
-        SELECT params, niche_title, n, CASE WHEN n IS NOT NULL OR usual NOT LIKE '%{n}%' THEN usual END AS usual
-          FROM (SELECT to_jsonb(job.params) AS params, reactor.niche_title(left(job.niche, 200)) AS niche_title,
+        SELECT params, niche_title, n, day, CASE WHEN n IS NOT NULL OR usual NOT LIKE '%{n}%' THEN usual END AS usual
+          FROM (SELECT to_jsonb(job.params) AS params, (job.created_at::timestamptz AT TIME ZONE reactor.time_zone())::date AS day, reactor.niche_title(left(job.niche, 200)) AS niche_title,
                        reactor.words(to_jsonb(job.metadata) -> 'n', 20) AS n, left(template.defaults ->> 'description', 10001) AS usual OFFSET 0) AS said
      ) AS known
      CROSS JOIN LATERAL (
         SELECT coalesce(reactor.words(known.params -> 'title', 2001), nullif(left(regexp_replace(left(job.audio_name, 2001), '\.\w{1,5}$', ''), 2001), ''),
                         niche_title, left(job.template_id, 2001), '') AS title,
                coalesce(reactor.words(known.params -> 'description', 10001),
-                        left(reactor.fill_in(known.usual, niche_title, left(job.platform, 200), known.n, job.created_at::date), 10001),
+                        left(reactor.fill_in(known.usual, niche_title, left(job.platform, 200), known.n, known.day), 10001),
                         reactor.words(known.params -> 'subtitle', 10001), '') AS description,
                reactor.hashtags(known.params -> 'hashtags') || reactor.hashtags(template.defaults -> 'hashtags')
                || reactor.hashtags(to_jsonb(niche.hashtags)) AS hashtags) AS said
@@ -114,8 +115,11 @@ $$;
 CREATE OR REPLACE FUNCTION reactor.move_to_publish_queue(ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
 BEGIN
+    -- Where ids began anew (TRUNCATE … RESTART IDENTITY), what was handed over before the job was made is not this job's.
+    DELETE FROM reactor.mplite_queue AS queued USING public.actp_gen_jobs AS job
+     WHERE queued.job_id = ANY (ids) AND job.id = ANY (ids) AND queued.job_id = job.id AND queued.created_at < job.created_at::timestamptz;
     INSERT INTO reactor.mplite_queue (job_id, platform, niche, priority, payload, problems, status)
-    SELECT job.id, job.platform, job.niche, coalesce(job.priority, 0), payload, problems,
+    SELECT job.id, job.platform, job.niche, greatest(-2147483647, least(2147483647, coalesce(job.priority, 0))), payload, problems,
            CASE WHEN problems = '{}' THEN 'ready' ELSE 'blocked' END
       FROM public.actp_gen_jobs AS job
      CROSS JOIN LATERAL (SELECT reactor.build_publish_payload(job.id) AS payload OFFSET 0) AS built
@@ -124,14 +128,24 @@ BEGIN
     ON CONFLICT (job_id) DO NOTHING;
 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     INSERT INTO reactor.mplite_queue (job_id, platform, niche, priority, payload, problems, status)
-    SELECT job.id, job.platform, job.niche, coalesce(job.priority, 0), jsonb_build_object('job_id', job.id, 'platform', left(job.platform, 200)),
+    SELECT job.id, job.platform, job.niche, 0, jsonb_build_object('job_id', job.id, 'platform', left(job.platform, 200)),
            ARRAY['its payload could not be made: ' || left(SQLERRM, 500)], 'blocked'
       FROM public.actp_gen_jobs AS job
      WHERE job.id = ANY (ids)
     ON CONFLICT (job_id) DO NOTHING;
 END $$;
 
--- A platform takes other videos than before: what waits for it is put into words and judged again.
+-- The payload of what waits, made anew; null when that cannot be done.
+CREATE OR REPLACE FUNCTION reactor.rebuild_payload(job_id bigint, was jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, reactor, pg_temp AS $$
+BEGIN
+    RETURN coalesce(reactor.build_publish_payload(job_id), was);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RETURN NULL;
+END $$;
+
+-- A platform takes other videos than before: what waits for it is put into words and judged again. What cannot be put into
+-- words stays blocked, and must not keep anybody from changing the platform.
 CREATE OR REPLACE FUNCTION reactor.judge_again(wanted text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
     WITH waiting AS MATERIALIZED (
@@ -140,7 +154,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS 
     ), judged AS MATERIALIZED (
         SELECT publish_id, made.payload, reactor.publish_problems(made.payload) AS problems
           FROM waiting
-         CROSS JOIN LATERAL (SELECT coalesce(reactor.build_publish_payload(waiting.job_id), waiting.payload) AS payload OFFSET 0) AS made
+         CROSS JOIN LATERAL (SELECT reactor.rebuild_payload(waiting.job_id, waiting.payload) AS payload OFFSET 0) AS made
+         WHERE made.payload IS NOT NULL
     )
     UPDATE reactor.mplite_queue AS queued
        SET payload = judged.payload, problems = judged.problems, status = CASE WHEN judged.problems = '{}' THEN 'ready' ELSE 'blocked' END
@@ -269,7 +284,7 @@ BEGIN
     IF over IS NOT NULL THEN
         UPDATE reactor.alerts AS alert SET resolved_at = clock_timestamp()
          WHERE kind IN ('publish_blocked', 'publish_failed') AND subject = ANY (over) AND resolved_at IS NULL
-           AND NOT EXISTS (SELECT FROM reactor.mplite_queue WHERE job_id::text = alert.subject AND 'publish_' || status = alert.kind);
+           AND NOT EXISTS (SELECT FROM new_rows AS n WHERE n.job_id::text = alert.subject AND 'publish_' || n.status = alert.kind);
     END IF;
     RETURN NULL;
 END $$;
@@ -283,7 +298,7 @@ BEGIN
     IF NOT coalesce(take_publications.publisher ~ '\S' AND length(take_publications.publisher) <= 200, false) THEN
         RAISE EXCEPTION 'publisher: say who takes it, in at most 200 characters' USING ERRCODE = 'invalid_parameter_value';
     ELSIF NOT coalesce(take_publications.most BETWEEN 1 AND 100, false) THEN
-        RAISE EXCEPTION 'most: allowed are 1 to 100' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'most: is %; allowed: 1 to 100', coalesce(take_publications.most::text, 'null') USING ERRCODE = 'invalid_parameter_value';
     END IF;
     PERFORM reactor.check_lease(take_publications.lease_s);
     PERFORM reactor.take_back_publications();
@@ -308,7 +323,7 @@ CREATE OR REPLACE FUNCTION reactor.check_lease(lease_s double precision) RETURNS
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT coalesce(lease_s BETWEEN 1 AND 86400, false) THEN
-        RAISE EXCEPTION 'lease_s: allowed are 1 to 86400 seconds' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'lease_s: is %; allowed: 1 to 86400 seconds', coalesce(lease_s::text, 'null') USING ERRCODE = 'invalid_parameter_value';
     END IF;
 END $$;
 
@@ -396,7 +411,7 @@ DECLARE
     pause_s double precision;
 BEGIN
     IF retry_after_s IS NOT NULL AND NOT retry_after_s BETWEEN 0 AND 604800 THEN
-        RAISE EXCEPTION 'retry_after_s: allowed are 0 to 604800 seconds' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'retry_after_s: is %; allowed: 0 to 604800 seconds', retry_after_s USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO held FROM reactor.hold_publication(publish_id, token);
     verdict := held.verdict;

@@ -79,7 +79,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT round(
 CREATE OR REPLACE FUNCTION reactor.hours_known(moment timestamptz) RETURNS double precision
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, reactor, pg_temp AS $$
     SELECT coalesce(least(24, greatest(1, extract(epoch FROM moment - min(completed_at))::float8 / 3600)), 24)
-      FROM public.actp_gen_jobs WHERE status = 'complete' AND completed_at < moment
+      FROM public.actp_gen_jobs WHERE status = 'complete' AND completed_at < moment AND completed_at > '-infinity'
 $$;
 
 -- How a day stands at a moment. The forecast is what is done, and the last 24 hours' pace for the hours that are left.

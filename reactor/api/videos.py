@@ -90,7 +90,8 @@ class Videos:
         if intended:
             video = Path(intended)
             suffix = Path(row[column]).suffix
-            found.append(video if column == "output_path" else video.with_suffix(f".thumb{suffix}"))
+            picture = video.with_name(f"{video.name}.thumb{suffix}")
+            found.append(video if column == "output_path" else picture)
         return found
 
 

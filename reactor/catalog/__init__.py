@@ -94,11 +94,13 @@ def check_together(
     rows: Mapping[str, list[Placed]], known: Mapping[str, list[dict[str, Any]]], sheet: Sheet
 ) -> None:
     """What depends on other rows, and on what the tables have; Invalid says all that is wrong."""
-    for said, row in rows["templates"]:
-        for kind in ("niches", "platforms"):
-            there = names(kind, known, sheet)
-            for name in getattr(row, kind) or ():
-                if name not in there:
+    for kind in ("niches", "platforms"):
+        there = names(kind, known, sheet)
+        # Also of templates that are wrong in other respects, or their names would be found at the next try.
+        for said in sheet.rows:
+            wanted = said.values.get(kind) if said.kind == "templates" else None
+            for name in wanted if isinstance(wanted, list) else ():
+                if isinstance(name, str) and name not in there:
                     allowed = ", ".join(sorted(there)) or "none, there is none yet"
                     message = f"{kind}: '{name}' is unknown; allowed: {allowed}"
                     sheet.refuse(said.line_of(kind), message)

@@ -30,6 +30,7 @@ SHOWN = {
     ),
     "templates": ("template_id", "niches", "platforms", "defaults", "enabled"),
 }  # fmt: skip
+NULLS = {"niches": "all", "platforms": "all", "daily_most": "no end"}
 MOST_LINES = 100
 
 
@@ -49,6 +50,8 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     console = Console()
     for kind, rows in found.items():
         console.print(table_of(kind, rows) if rows else f"no {kind} yet")
+        if kind != "templates":
+            console.print()
 
 
 def table_of(kind: str, rows: Sequence[dict[str, Any]]) -> Table:
@@ -56,20 +59,24 @@ def table_of(kind: str, rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=kind, title_justify="left", box=None, pad_edge=False)
+    # One space between columns: the names of a platform's columns just fit into 80.
+    table = Table(
+        title=kind, title_justify="left", title_style="bold", box=None, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
     for column in SHOWN[kind]:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", min_width=len(column))
     for row in rows:
         # Text, because what people load is not markup.
-        table.add_row(*(Text(words(row[column])) for column in SHOWN[kind]))
+        table.add_row(*(Text(words(row[column], column)) for column in SHOWN[kind]))
     return table
 
 
-def words(value: Any) -> str:
-    """A value as people read it; nothing at all for none."""
+def words(value: Any, column: str) -> str:
+    """A value as people read it; where nothing is said, what that means."""
     match value:
         case None:
-            return ""
+            return NULLS.get(column, "")
         case bool():
             return "yes" if value else "no"
         case float():

@@ -47,6 +47,8 @@ def show(
         return
     for one in page.publications:
         typer.echo(line_of(one))
+    if not page.publications:
+        typer.echo("there is no publication" + (" of this kind" if status or platform else ""))
 
 
 def line_of(one: Publication) -> str:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from reactor.filler import Lacking
 
 COUNT_COLUMNS = ("niche", "platform", "count")
+NUMBERS = {"ignore_unknown_options": True}
+"""A number may be negative: it is refused in words, and not as an option that there is not."""
 
 
-@app.command()
+@app.command(context_settings=NUMBERS)
 def fill(
     target: Annotated[
         int | None,
@@ -47,9 +49,11 @@ def prioritize() -> None:
     )
 
 
-@app.command("flush-stale")
+@app.command("flush-stale", context_settings=NUMBERS)
 def flush_stale(
-    hours: Annotated[float, typer.Argument(help="How long an attempt may be in work.")] = 24.0,
+    hours: Annotated[
+        float, typer.Argument(help="How many hours an attempt may be in work.")
+    ] = 24.0,
 ) -> None:
     """Take back jobs that have been in work for too long."""
     from reactor import filler
@@ -82,7 +86,7 @@ def pending(
     if check:
         check_jobs(file, as_json=as_json)
     elif file is not None:
-        raise typer.BadParameter("is read with --check only", param_hint="FILE")
+        raise typer.BadParameter("a file is read with --check only", param_hint="'file'")
     else:
         show_pending(as_json=as_json)
 

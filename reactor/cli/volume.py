@@ -61,7 +61,7 @@ def show(found: Volume) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    console.print(Text.assemble(("Renders a day", "bold"), f", in {found.time_zone} time"))
+    console.print(Text.assemble(("Renders a day", "bold"), f", {zone(found.time_zone)}"))
     for line in chart(found, console):
         console.print(line)
     console.print()
@@ -134,6 +134,11 @@ def platform_table(platforms: Iterable[PlatformPace], *, others: int) -> Table:
     if others:
         table.add_row(Text("(others)", style="dim"), f"{others:,}")
     return table
+
+
+def zone(name: str) -> str:
+    """Where the days begin."""
+    return f"in {name}" if name == "UTC" else f"in {name} time"
 
 
 def wanted(one: PlatformPace) -> str:

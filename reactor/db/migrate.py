@@ -219,7 +219,7 @@ async def apply(conn: AsyncConnection, script: Script) -> None:
             await conn.execute(REMEMBER, (script.name, script.checksum))
     except psycopg.errors.InsufficientPrivilege as refused:
         raise not_allowed(script.path.name, refused) from None
-    except psycopg.errors.LockNotAvailable:
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
         raise TryAgain(f"{script.path.name}: a table is locked by somebody else") from None
     except psycopg.Error as wrong:
         hint = f" ({wrong.diag.message_hint})" if wrong.diag.message_hint else ""

@@ -38,6 +38,8 @@ SESSION: dict[str, Any] = {
 LIMITS = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={STATEMENT_TIMEOUT_S}s"
     " -c idle_in_transaction_session_timeout=30s -c jit=off"
+    # A guarded UPDATE looks again at a row that somebody else has just changed, and only here.
+    r" -c default_transaction_isolation=read\ committed"
 )
 
 

@@ -80,6 +80,8 @@ def read_url(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         raise EgressRefused("url: is not one; write it like https://example.com/hooks") from None
+    if not parsed.scheme:
+        raise EgressRefused("url: without http:// or https:// it is not accepted")
     if parsed.scheme not in ("http", "https"):
         raise EgressRefused(f"url: '{parsed.scheme}' is not accepted (allowed: http, https)")
     if parsed.userinfo:
@@ -108,14 +110,14 @@ def literal_address(host: str) -> str | None:
 
 
 def embedded(address: Address) -> tuple[Address, ...]:
-    """The address and the IPv4 address inside it, when packets to it end there."""
+    """The IPv4 address inside it, when packets to it end there; otherwise the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     if address.ipv4_mapped:
         return (address.ipv4_mapped,)
     if address in NAT64:
         return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
-    return (address, address.sixtofour) if address.sixtofour else (address,)
+    return (address.sixtofour or address,)
 
 
 def is_public(address: Address) -> bool:

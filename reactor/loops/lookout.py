@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+import psycopg
 
 from reactor import alerts
 from reactor.db.alerts import check_farm
@@ -90,7 +91,8 @@ class Lookout:
             self._nudged = anyio.Event()
             try:
                 await self.look()
-            except TRANSIENT as wrong:
+            # Also what the database does not understand: whoever only looks must not end the reactor.
+            except (*TRANSIENT, psycopg.Error) as wrong:
                 self._around.observe(Seen.SWEEP_FAILED, what="alerts", error=type(wrong).__name__)
             with anyio.move_on_after(self._look_s * random.uniform(0.8, 1.0)):
                 await self._nudged.wait()

@@ -1,5 +1,9 @@
 -- The volume engine: what to make for whom, how much of it a day, and the handover to publishing.
 
+-- In the order in which whoever works takes them, so that neither stops the other for good.
+LOCK TABLE reactor.control IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE public.actp_gen_jobs IN SHARE MODE;
+
 -- Where a day begins, and how many renders it should have; no target is no alarm.
 ALTER TABLE reactor.control
     ADD COLUMN time_zone text NOT NULL DEFAULT 'UTC',

@@ -1,7 +1,7 @@
 -- name: find_waiting
 -- What a flush is about: all that is pending and approved, how much that is, and the first of it in the order of the claims.
 WITH waiting AS (
-    SELECT id, priority FROM public.actp_gen_jobs WHERE status = 'pending' AND approved
+    SELECT id, priority FROM public.actp_gen_jobs WHERE status = 'pending' AND approved IS NOT FALSE
 )
 SELECT (SELECT count(*) FROM waiting) AS pending,
        ARRAY(SELECT id FROM waiting ORDER BY priority DESC, id LIMIT %(most)s::integer) AS ids,

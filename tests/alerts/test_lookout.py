@@ -348,3 +348,22 @@ async def test_a_disk_that_does_not_answer_stops_no_look(context: Context, desk:
     await lookout.look()
 
     assert [row[0] for row in await desk.rows()] == ["listener_deaf"]
+
+
+async def test_what_the_database_does_not_understand_does_not_end_the_reactor(
+    start: Start, table: Table, observer: Observer
+) -> None:
+    context = await start()
+    lookout = Lookout(context, look_s=0.05)
+    rename = "ALTER FUNCTION reactor.{}(boolean, double precision) RENAME TO {}"
+    async with anyio.create_task_group() as tg:
+        async with seeing(observer, Seen.SWEEP_FAILED, what="alerts", error="UndefinedFunction"):
+            await table.rows(rename.format("check_farm", "check_nothing"))
+            await tg.start(lookout.run)
+        await table.rows(rename.format("check_nothing", "check_farm"))
+        await table.insert(renderer="nobody")
+        await table.rows(
+            "INSERT INTO reactor.alerts (kind, subject, message) VALUES ('job_failed', '1000', 'x')"
+        )
+        await table.until("resolved_at IS NOT NULL FROM reactor.alerts WHERE subject = '1000'")
+        tg.cancel_scope.cancel()

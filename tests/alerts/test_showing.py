@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
+import reactor
+from reactor.alerts import KINDS
 from reactor.cli.app import app
 from reactor.db import agents, alerts
 
@@ -93,6 +97,7 @@ async def test_bad_questions_are_refused(client: httpx.AsyncClient, query: str) 
 @pytest.mark.usefixtures("two")
 async def test_open_alerts_are_counted_by_kind(client: httpx.AsyncClient, desk: Desk) -> None:
     await desk.report("tape_full", trouble=True)
+    await desk.report("publish_blocked", trouble=True)
 
     lines = (await client.get("/metrics")).text.splitlines()
 
@@ -100,8 +105,15 @@ async def test_open_alerts_are_counted_by_kind(client: httpx.AsyncClient, desk: 
     assert {
         'reactor_open_alerts{kind="disk_low"} 1.0',
         'reactor_open_alerts{kind="renderer_down"} 0.0',
+        'reactor_open_alerts{kind="publish_blocked"} 1.0',
         'reactor_open_alerts{kind="other"} 1.0',
     } <= counts
+
+
+def test_the_documentation_lists_every_kind() -> None:
+    text = (Path(reactor.__file__).parent.parent / "docs/alerts.md").read_text("utf-8")
+
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.M)) == sorted(KINDS)
 
 
 async def test_what_was_over_long_ago_is_forgotten(desk: Desk) -> None:

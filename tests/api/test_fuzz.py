@@ -206,4 +206,5 @@ async def test_every_answer_is_a_documented_one(fuzz: Fuzz) -> None:
     await to_thread.run_sync(fuzz.run)
 
     assert "\n\n".join(fuzz.wrong.values()) == ""
-    assert fuzz.unheard() == set()
+    # There is no renderer to start here; tests/flush has one.
+    assert fuzz.unheard() <= {"POST /api/renderer/start"}

@@ -35,6 +35,9 @@ def test_a_catalogue_is_loaded_shown_and_filled_from(command: Command, tmp_path:
     ]
     assert loaded.stdout == "niches: 1 new, 0 changed, 0 as they were\n"
     assert "gardening" in shown.stdout
+    # Whole headings in 80 columns: they are the names that files and SQL use.
+    assert "daily_least daily_target daily_most" in shown.stdout
+    assert "title-card  all    all " in shown.stdout
     assert len(whole["niches"]) == 5
     assert filled.stdout == "made 2 jobs; 2 of 2 are pending\n"
     assert [job["niche"] for job in waiting] == ["gardening"] * 2
@@ -45,6 +48,8 @@ def test_what_cannot_be_is_a_sentence_and_an_exit_code(command: Command, tmp_pat
     file.write_text("niche,platform,count\nsolopreneur,x,many\n")
     for arguments, code, words in (
         (("fill", "0"), 2, "target: is 0; allowed: 1 to 10000"),
+        (("fill", "-1"), 2, "target: is -1; allowed: 1 to 10000"),
+        (("flush-stale", "-3"), 2, "max_age_hours: is -3; allowed: more than 0"),
         (("flush-stale", "nan"), 2, "max_age_hours: is NaN; allowed: more than 0"),
         (("niches", "load", "/none/such.csv"), 2, "/none/such.csv: No such file"),
         (("pending", str(file)), 2, "--check only"),

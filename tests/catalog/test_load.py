@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+import reactor
 from reactor.catalog import Loaded, load_catalog, read_catalog
 from reactor.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from psycopg import AsyncConnection
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     Load = Callable[..., Awaitable[dict[str, Loaded]]]
 
+ROOT = Path(reactor.__file__).parent.parent
 WHOLE = """
 niches:
   - niche: gardening
@@ -213,6 +217,7 @@ templates:
         ["c.yaml line 9", "daily_most"],
         ["c.yaml line 10", "platform"],
         ["c.yaml line 11", "max_duration_s"],
+        ["c.yaml line 14", "niches"],
         ["c.yaml line 15", "defaults.container"],
         ["c.yaml line 15", "defaults.parms"],
         ["c.yaml line 18", "platforms"],
@@ -220,9 +225,27 @@ templates:
     ]
     assert "allowed: niche, enabled, title, performance, hashtags" in said[1]
     assert said[4].endswith("is 1; allowed: at least daily_target, 3")
-    assert "allowed: params, renderer," in said[8]
-    assert "'nowhere' is unknown; allowed: instagram, new, threads" in said[9]
+    assert "'nope' is unknown; allowed: ai_automation, content_creation, " in said[7]
+    assert "allowed: params, renderer," in said[9]
+    assert "'nowhere' is unknown; allowed: instagram, new, threads" in said[10]
     assert await read_catalog(conn) == before
+
+
+EXAMPLE = (ROOT / "examples/catalogue.yaml").read_text("utf-8")
+[SHOWN] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/volume.md").read_text("utf-8"), re.S)
+
+
+@pytest.mark.parametrize("text", [EXAMPLE, SHOWN], ids=["the example", "the documentation"])
+async def test_what_newcomers_load_keeps_every_niche_going(
+    load: Load, conn: AsyncConnection, text: str
+) -> None:
+    assert await load("c.yaml", text) == {
+        "niches": Loaded(new=1, changed=0, same=0),
+        "platforms": Loaded(new=0, changed=1, same=0),
+        "templates": Loaded(new=0, changed=1, same=0),
+    }
+    assert (await rows_of(conn, "templates"))["title-card"]["niches"] is None
+    assert yaml.safe_load(text) == yaml.safe_load(EXAMPLE)
 
 
 async def test_templates_name_what_is_there(load: Load) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from reactor.db.pool import open_database
 from reactor.demo.script import SCRIPT
 from reactor.errors import Invalid
 from reactor.filler import (
@@ -258,3 +260,28 @@ async def test_what_is_missing_of_the_first_twelve(farm: Farm, conn: AsyncConnec
         Lacking("ai_automation", "tiktok", 1, 0),
         Lacking("content_creation", "threads", 5, 4),
     ]
+
+
+async def test_a_template_too_deep_to_fill_in_is_refused(farm: Farm) -> None:
+    """One such row would keep the queue from being filled at all."""
+    deep = "UPDATE reactor.templates SET defaults = jsonb_build_object('params', %(params)s::jsonb)"
+
+    with pytest.raises(psycopg.errors.CheckViolation, match="nested more than 50 levels deep"):
+        await farm.table.rows(deep, params='{"a":' + "[" * 800 + "]" * 800 + "}")
+
+    await farm.table.rows(deep, params='{"a":' + "[" * 40 + '"{niche}"' + "]" * 40 + "}")
+    assert await farm.fill(1) == "made one job; 1 of 1 are pending"
+
+
+async def test_a_database_with_another_usual_isolation_is_filled_all_the_same(
+    farm: Farm, dsn: str
+) -> None:
+    name = conninfo_to_dict(dsn)["dbname"]
+    await farm.table.rows(
+        f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'"
+    )
+
+    async with open_database(dsn) as opened, opened.connection() as conn:
+        filled = await fill_queue(conn, 3)
+
+    assert len(filled.ids) == 3

@@ -33,6 +33,19 @@ def read(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+async def test_who_never_said_whether_it_is_approved_is_rendered_and_so_named(
+    client: httpx.AsyncClient, table: Table
+) -> None:
+    """Rows of a table that was there before."""
+    await table.rows("ALTER TABLE actp_gen_jobs ALTER COLUMN approved DROP NOT NULL")
+    job = await table.insert(approved=None)
+
+    said = (await client.post(FLUSH)).json()
+
+    assert (said["flushed"], said["jobs"]) == (1, [job])
+    assert said["outcome"] == "1 pending jobs are due now"
+
+
 async def test_everything_pending_and_approved_is_due_and_named(
     client: httpx.AsyncClient, table: Table
 ) -> None:

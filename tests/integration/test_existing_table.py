@@ -211,3 +211,38 @@ async def test_a_database_out_of_reach_is_one_line_without_the_password(dsn: str
     assert "hunter2" not in said
     assert "\n" not in said
     assert unreachable.value.exit_code == 69
+
+
+async def test_its_videos_are_handed_over_whatever_types_its_columns_have(bare: Bare) -> None:
+    await bare.run(
+        "CREATE TABLE actp_gen_jobs (id serial PRIMARY KEY, niche varchar(40), platform varchar(20), params json,"
+        " metadata json, priority bigint, created_at timestamp DEFAULT now(), completed_at timestamp, duration_s numeric)"
+    )
+    await bare.run(
+        "INSERT INTO actp_gen_jobs (platform, priority, duration_s) VALUES ('x', 9000000000, 10)"
+    )
+    await bare.run(
+        """INSERT INTO actp_gen_jobs (platform, params) VALUES ('x', '{"title": "a\\u0000"}')"""
+    )
+    await migrate(bare.dsn)
+
+    for job in (1, 2):
+        await bare.run(
+            f"UPDATE actp_gen_jobs SET status = 'processing', stage = 'rendered' WHERE id = {job}"
+        )
+        await bare.run(
+            "UPDATE actp_gen_jobs SET status = 'complete', stage = NULL, output_path = '/a.mp4',"
+            f" completed_at = now() WHERE id = {job}"
+        )
+    handed_over = "SELECT status, priority, problems FROM reactor.mplite_queue ORDER BY job_id"
+    problem = "its payload could not be made: unsupported Unicode escape sequence"
+    first, second = await bare.run(handed_over)
+    assert (first, second) == (("ready", 2**31 - 1, []), ("blocked", 0, [problem]))
+
+    # What cannot be judged again stays as it is, and keeps nobody from changing the platform.
+    await bare.run("UPDATE reactor.platforms SET max_duration_s = 5 WHERE platform = 'x'")
+
+    too_long = "10.0 s long; x takes at most 5 s"
+    assert await bare.run(handed_over) == [("blocked", 2**31 - 1, [too_long]), second]
+    assert await bare.run("SELECT status FROM actp_gen_jobs") == [("complete",)] * 2
+    assert await bare.run("SELECT reactor.fill(3)") == [("made 3 jobs; 3 of 3 are pending",)]

@@ -16,6 +16,7 @@ from reactor.db.attempts import claim_next_jobs
 from reactor.db.migrate import REAPPLIED, check, migrate, script_text
 from reactor.db.pool import open_database
 from reactor.errors import BadConfiguration, SchemaMismatch, TryAgain
+from tests.fix_reactor import PATIENCE_S
 from tests.integration.conftest import created
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ EVERYTHING = [
     "0008_volume",
     *REAPPLIED,
 ]
+
+WAITING = """
+SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'actp_gen_jobs'::regclass
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 async def test_an_empty_database_gets_everything_and_a_second_run_does_nothing(bare: Bare) -> None:
@@ -213,6 +219,38 @@ async def test_a_locked_job_table_is_try_again(bare: Bare, monkeypatch: pytest.M
             await migrate(bare.dsn)
 
     assert await bare.run("SELECT count(*) FROM reactor.migrations") == [(0,)]
+
+
+async def test_a_wait_in_a_circle_is_try_again(bare: Bare) -> None:
+    """Somebody has the job table and wants what the migration holds; one of the two has to give way."""
+    async with await migration.open_plain(bare.dsn) as conn:
+        await migration.prepare_bookkeeping(conn)
+        for script in migration.numbered()[:7]:
+            await migration.apply(conn, script)
+    ended: list[Exception] = []
+
+    async def migrate_again() -> None:
+        try:
+            await migrate(bare.dsn)
+        except TryAgain as wrong:
+            ended.append(wrong)
+
+    async with (
+        await psycopg.AsyncConnection.connect(bare.dsn) as other,
+        anyio.create_task_group() as tg,
+    ):
+        # It waits for longer than the migration does before it looks for a circle.
+        await other.execute("SET deadlock_timeout = '60s'")
+        await other.execute("INSERT INTO actp_gen_jobs DEFAULT VALUES")
+        tg.start_soon(migrate_again)
+        with anyio.fail_after(PATIENCE_S):
+            while not await bare.run(WAITING):
+                await anyio.sleep(0.01)
+        await other.execute("SELECT count(*) FROM reactor.control")
+        await other.commit()
+
+    assert str(ended[0]) == "0008_volume.sql: a table is locked by somebody else"
+    assert await migrate(bare.dsn) == EVERYTHING[7:]
 
 
 async def test_an_encoding_other_than_utf8_is_refused(server: SimpleNamespace) -> None:

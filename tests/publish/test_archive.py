@@ -461,3 +461,21 @@ async def test_while_it_moves_it_is_served_from_wherever_it_is(
     await archive.archive_published(context)
 
     assert seen == [(200, CONTENT), (200, b"picture")]
+
+
+async def test_a_thumbnail_whose_name_would_be_too_long_holds_up_nothing(
+    start: Start, table: Table, queue: Queue, settings: Settings, observer: Observer, library: Path
+) -> None:
+    path, thumbnail = library / f"{'v' * 250}.mp4", library / "t.jpg"
+    path.write_bytes(CONTENT)
+    thumbnail.write_bytes(b"picture")
+    made = {"output_path": str(path), "thumbnail_path": str(thumbnail), "file_size_bytes": None}
+    job = await queue.complete(made)
+    await start(sweep_s=600)
+
+    async with seeing(observer, Seen.VIDEO_ARCHIVED, job_id=job):
+        await publish(table, job)
+
+    there = settings.archive_dir / "2026" / "01" / path.name
+    assert await table.get(job, "output_path", "thumbnail_path") == (str(there), str(thumbnail))
+    assert there.read_bytes() == CONTENT

@@ -54,6 +54,13 @@ async def test_the_queue_is_shown_and_a_person_decides(command: Command, queue: 
     assert none.stderr.startswith("reactor: job 404 is not in the publish queue")
 
 
+async def test_an_empty_queue_is_a_sentence(command: Command, queue: Queue) -> None:
+    assert (await ran(command)).stdout == "there is no publication\n"
+    await queue.complete()
+    none = await ran(command, "--platform", "nowhere")
+    assert none.stdout == "there is no publication of this kind\n"
+
+
 @pytest.mark.parametrize("wrong", [("--status", "gone"), ("done", "0"), ("done",)])
 async def test_what_cannot_be_is_usage(command: Command, wrong: tuple[str, ...]) -> None:
     assert (await ran(command, *wrong)).returncode == 2

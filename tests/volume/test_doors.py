@@ -197,6 +197,7 @@ async def test_the_bars_fit_into_80_columns(run: Run) -> None:
 async def test_an_empty_farm_has_empty_bars(run: Run) -> None:
     text = said(await run("volume"))
 
+    assert text.startswith("Renders a day, in UTC\n")
     assert "behind: 0 of 10, forecast 0" in text
     assert "█" not in text
 

@@ -268,3 +268,17 @@ async def test_operators_may_look(table: Table) -> None:
         await conn.execute("SELECT * FROM reactor.count_by_platform(reactor.today())")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await conn.execute("SELECT reactor.recount()")
+
+
+async def test_a_completion_before_all_time_is_no_beginning(
+    history: History, conn: AsyncConnection
+) -> None:
+    """Postgres 14 to 16 cannot even subtract it, and 17 makes a whole day of it."""
+    await history.table.rows(
+        "INSERT INTO actp_gen_jobs (status, completed_at)"
+        " VALUES ('complete', '-infinity'), ('complete', now() - interval '2 hours')"
+    )
+
+    cursor = await conn.execute("SELECT round(reactor.hours_known(now())::numeric)::integer")
+
+    assert await cursor.fetchall() == [(2,)]

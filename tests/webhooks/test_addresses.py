@@ -144,7 +144,7 @@ def test_what_is_only_similar_may_not(allowed: str, host: str, address: str) -> 
         ("ftp://example.com/", "'ftp' is not accepted"),
         ("file:///etc/passwd", "'file' is not accepted"),
         ("gopher://example.com/", "allowed: http, https"),
-        ("example.com/hook", "is not accepted"),
+        ("example.com/hook", "url: without http:// or https:// it is not accepted"),
         ("", "is not accepted"),
         ("http:///hook", "names no host"),
         ("http://example.com:0/", "names no host"),

@@ -76,6 +76,8 @@ export function finishedCard(play) {
     return (job) => {
       shown = job;
       const source = job.thumbnail_url || (isImage(job) ? job.video_url : null);
+      // A job without a picture has an empty frame; an image without a source draws a border into it.
+      picture.hidden = !source;
       if (source && picture.getAttribute("src") !== source) picture.src = source;
       say(name, title(job));
       say(what, facts(job));

@@ -101,7 +101,7 @@ function showNumbers({ jobs, reactor, paused }) {
 
 function showState({ paused, draining, reactor }) {
   if (draining) setState("draining", "warn", "This reactor is shutting down: what is rendering may finish, nothing new begins.");
-  else if (paused) setState("paused", "warn", "Paused: nothing new begins until somebody runs select reactor.resume();");
+  else if (paused) setState("paused", "warn", "Paused: nothing new begins until somebody runs bin/reactor resume.");
   else if (!reactor.listener.healthy) setState("polling", "warn", "Notifications are not heard just now; the sweep finds new rows, a little later.");
   else setState("live", "good", "");
 }

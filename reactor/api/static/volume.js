@@ -38,9 +38,11 @@ function platformGoal(entry) {
   const what = element("span");
   entry.append(name, what);
   return (one) => {
-    const lacking = one.lacking ? ` · ${one.lacking.toLocaleString("en")} lacking` : "";
+    const [done, wanted, lacking] = [one.done, one.daily_target, one.lacking].map((many) => many.toLocaleString("en"));
     say(name, one.platform);
     name.title = one.platform;
-    say(what, `${one.done.toLocaleString("en")} of ${one.daily_target.toLocaleString("en")}${lacking}`);
+    // "6 of 3" would read like a mistake.
+    const soFar = one.done > one.daily_target ? `${done}, ${wanted} wanted` : `${done} of ${wanted}`;
+    say(what, one.lacking ? `${soFar} · ${lacking} lacking` : soFar);
   };
 }
