@@ -11,6 +11,18 @@ import {makeMedia} from './media.mjs';
 const ENTRY = fileURLToPath(new URL('../../src/index.ts', import.meta.url));
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const LONGER_SIDE = 320;
+const TRIES = 3;
+
+/** A browser that has to be read from a slow disk first takes longer to start than Remotion waits. */
+async function openPatiently(options) {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await openBrowser('chrome', options);
+    } catch (wrong) {
+      if (left === 1) throw wrong;
+    }
+  }
+}
 
 export async function openStudio() {
   const folder = mkdtempSync(join(tmpdir(), 'reactor-stills-'));
@@ -18,7 +30,11 @@ export async function openStudio() {
   const files = await serve(folder);
   const browserExecutable = process.env.REACTOR_BROWSER ?? BROWSERS.find((path) => existsSync(path));
   const serveUrl = await bundle({entryPoint: ENTRY, outDir: join(folder, 'bundle')});
-  const browser = await openBrowser('chrome', {browserExecutable, chromiumOptions: {gl: null}});
+  const browser = await openPatiently({browserExecutable, chromiumOptions: {gl: null}}).catch((wrong) => {
+    // An open server would keep the test run from ending.
+    files.close();
+    throw wrong;
+  });
   const common = {serveUrl, puppeteerInstance: browser, browserExecutable, logLevel: 'error'};
   return {
     folder,
