@@ -39,7 +39,6 @@ class Name(StrEnum):
     STATS = "stats"
     SERVICE = "service"
     RENDERS = "renders"
-    REMOTION = "remotion"
 
 
 def main(

@@ -13,13 +13,11 @@ from typing import NoReturn
 from reactor.cli import (  # noqa: F401 - their commands add themselves
     alerts,
     boot,
-    doctor,
     flush,
     jobs,
     niches,
     publish,
     queue,
-    renderer,
     run,
     show,
     volume,
