@@ -104,7 +104,7 @@ END $$;
 -- The job that an alert is about, if it is about one.
 CREATE OR REPLACE FUNCTION reactor.job_of_alert(kind text, subject text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN kind = 'job_failed' AND subject ~ '^[1-9][0-9]{0,17}$' THEN subject::bigint END
+    SELECT CASE WHEN kind IN ('job_failed', 'publish_blocked', 'publish_failed') AND subject ~ '^[1-9][0-9]{0,17}$' THEN subject::bigint END
 $$;
 
 -- Nothing to do, although there should be: work is expected, and today's videos are not all made.

@@ -75,27 +75,20 @@ class Lookout:
         self._look_s = look_s
         self._deaf_s = deaf_s
         self._doubt_s = doubt_s
-        self._nudged = anyio.Event()
         self._watching_since: float | None = None
         self._deaf_since: float | None = None
         self._measuring = False
-
-    def nudge(self) -> None:
-        """Look as soon as possible; nudges that come together are one."""
-        self._nudged.set()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Look until cancelled."""
         task_status.started()
         while True:
-            self._nudged = anyio.Event()
             try:
                 await self.look()
             # Also what the database does not understand: whoever only looks must not end the reactor.
             except (*TRANSIENT, psycopg.Error) as wrong:
                 self._around.observe(Seen.SWEEP_FAILED, what="alerts", error=type(wrong).__name__)
-            with anyio.move_on_after(self._look_s * random.uniform(0.8, 1.0)):
-                await self._nudged.wait()
+            await anyio.sleep(self._look_s * random.uniform(0.8, 1.0))
 
     async def look(self) -> None:
         """Look once at everything; the time in which the database is away does not count."""
