@@ -39,6 +39,7 @@ class Name(StrEnum):
     STATS = "stats"
     SERVICE = "service"
     RENDERS = "renders"
+    REMOTION = "remotion"
 
 
 def main(

@@ -49,6 +49,11 @@ def line(
     return Line(measurement, who, median(samples), unit, low, high, rounds, ratio, target)
 
 
+def nothing(measurement: str, why: str) -> Line:
+    """What could not be measured here."""
+    return Line(measurement, why, 0, "", 0, 0, 0)
+
+
 def at_least(value: float, bound: float, what: str = "ratio") -> Target:
     """More is better."""
     return Target(f"{what} ≥ {bound:g}", value >= bound)
@@ -78,8 +83,8 @@ def table(lines: Sequence[Line]) -> Table:
         view.add_row(
             row.measurement if first else "",
             row.who,
-            f"{number(row.value)} {row.unit}",
-            f"{number(row.low)} – {number(row.high)}",
+            f"{number(row.value)} {row.unit}" if row.rounds else "",
+            f"{number(row.low)} – {number(row.high)}" if row.rounds else "",
             str(row.rounds),
             "" if row.ratio is None else f"{row.ratio:.2f}",
             "" if row.target is None else f"{row.target.words} {verdict(row.target)}",

@@ -14,7 +14,7 @@ from reactor.db import alerts
 from reactor.db.alerts import Reported
 from reactor.errors import FieldError, Invalid
 from reactor.observe import Seen
-from reactor.renderers.process import command_line, is_here
+from reactor.renderers.process import is_here, runs_here
 from reactor.renderers.server import without_password
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def note(observe: Observer, reported: Iterable[Reported]) -> None:
 
 def is_expected(settings: Settings, *, wanted: bool) -> bool:
     """Whether somebody set a renderer up here: we keep one running, or watch one at a given address."""
-    if command_line(settings) is not None:
+    if runs_here(settings):
         return wanted
     return "renderer_url" in settings.model_fields_set
 

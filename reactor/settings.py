@@ -99,10 +99,14 @@ class Settings(BaseSettings):
     content_agent_secret: SecretStr | None = None
     """What those messages are signed with (`whsec_…`); one is made up when there is none."""
     renderer: str = "embedded"
-    """`embedded`, `none`, or the command line of another render server."""
+    """`embedded`, `remotion`, `none`, or the command line of another render server."""
     renderer_url: str = "http://127.0.0.1:3100"
     slots: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Renders at once; by default what the render server says of itself."""
+    browser: Path | None = None
+    """What Remotion draws with; by default the first on `PATH`."""
+    remotion_tabs: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Tabs of the browser that draw one film."""
     asset_dirs: Annotated[tuple[Path, ...], NoDecode] = ()
     """Where jobs may take images and audio from, besides `uploads/` under the data directory."""
 
@@ -165,11 +169,11 @@ class Settings(BaseSettings):
         parts = urlsplit(self.renderer_url)
         return parts.hostname or "127.0.0.1", parts.port or 80
 
-    @field_validator("data", mode="after")
+    @field_validator("data", "browser", mode="after")
     @classmethod
-    def absolute(cls, data: Path) -> Path:
-        """One spelling of the data directory, whatever the working directory is later."""
-        return data.expanduser().absolute()
+    def absolute(cls, path: Path | None) -> Path | None:
+        """One spelling, whatever the working directory is later."""
+        return path and path.expanduser().absolute()
 
     @field_validator("asset_dirs", mode="before")
     @classmethod

@@ -21,7 +21,7 @@ from reactor.errors import Refused, TryAgain
 from reactor.events import RendererWanted
 from reactor.farm.flushed import Flushed, JobEnded, Summary, flush_pending_jobs, follow
 from reactor.observe import Seen
-from reactor.renderers.process import command_line
+from reactor.renderers.process import runs_here
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -118,7 +118,7 @@ class RendererCommands:
         async with context.database.transaction() as conn:
             done = await flush_pending_jobs(conn, given_by=given_by(request))
         running = context.supervisor.server.health is not None
-        can_start = command_line(context.settings) is not None and not context.gate.draining
+        can_start = runs_here(context.settings) and not context.gate.draining
         renderer = RendererNow(running=running, started=not running and can_start)
         return FlushAnswer(**done.model_dump(), renderer=renderer)
 
@@ -148,7 +148,7 @@ class RendererCommands:
                 f"nothing answers at {settings.renderer_url}, and REACTOR_RENDERER is none: start the"
                 " render server where it is, or set REACTOR_RENDERER to embedded or a command line"
             )
-        if command_line(settings) is None:
+        if not runs_here(settings):
             raise Refused(
                 f"the renderer at {settings.renderer_url} is on another machine: start it there, or"
                 " set REACTOR_RENDERER_URL to an address of this one"

@@ -13,11 +13,13 @@ from typing import NoReturn
 from reactor.cli import (  # noqa: F401 - their commands add themselves
     alerts,
     boot,
+    doctor,
     flush,
     jobs,
     niches,
     publish,
     queue,
+    renderer,
     run,
     show,
     volume,

@@ -1,10 +1,11 @@
-"""Commands that run a part of the farm: the daemon, the demo, the renderer, the database."""
+"""Commands that run a part of the farm: the daemon, the demo, the database."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+from enum import StrEnum
 from typing import Annotated
 
 import anyio
@@ -13,6 +14,13 @@ from psycopg import pq
 
 from reactor.cli.app import app
 from reactor.settings import load
+
+
+class Drawn(StrEnum):
+    """The renderers that can draw the demo."""
+
+    EMBEDDED = "embedded"
+    REMOTION = "remotion"
 
 
 @app.callback(invoke_without_command=True)
@@ -28,13 +36,18 @@ def run(context: typer.Context) -> None:
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Stay up when all is rendered.")] = False,
+    renderer: Annotated[
+        Drawn | None,
+        typer.Option(help="Who draws; by default REACTOR_RENDERER, which is embedded."),
+    ] = None,
 ) -> None:
     """Render twelve example jobs and show what came of them."""
     from functools import partial
 
     from reactor.demo import show
 
-    raise typer.Exit(anyio.run(partial(show.run, load(), keep=keep)))
+    settings = load().model_copy(update={"renderer": renderer.value} if renderer else {})
+    raise typer.Exit(anyio.run(partial(show.run, settings, keep=keep)))
 
 
 @app.command()
@@ -62,14 +75,6 @@ def migrate(
     missing = ", ".join(script.name for script in todo.scripts)
     typer.echo(f"missing: {missing}" if todo else "up to date")
     raise typer.Exit(1 if todo else 0)
-
-
-@app.command()
-def renderer() -> None:
-    """Run the embedded render server alone."""
-    from reactor.renderserver import server
-
-    server.main(load())
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

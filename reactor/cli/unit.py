@@ -75,7 +75,7 @@ def directory(settings: Settings) -> Path:
     here = Path.cwd()
     meant = (
         (here / "reactor.toml").is_file()
-        or settings.renderer not in ("embedded", "none")
+        or settings.renderer not in ("embedded", "remotion", "none")
         or not all(path.is_absolute() for path in settings.asset_dirs)
     )
     return here if meant else Path("/")
@@ -97,7 +97,7 @@ def find_environment(settings: Settings, given: Mapping[str, str]) -> Environmen
     }
     ours["REACTOR_DATA"] = str(settings.data)
     if settings.renderer not in ("embedded", "none") and "PATH" in given:
-        ours["PATH"] = given["PATH"]  # its command is looked up there
+        ours["PATH"] = given["PATH"]  # its command, node or a browser is looked up there
     for name, value in ours.items():
         if not value.isprintable():
             raise BadConfiguration(f"{name}: has a line break or another control character in it")

@@ -5,7 +5,6 @@ It is a reactor like any other, with a few rows inserted and a picture of what h
 
 from __future__ import annotations
 
-import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from reactor.address import any_port, is_free
 from reactor.daemon import SIGNALS, running
 from reactor.db import jobs
 from reactor.demo.scenery import draw_assets
@@ -23,6 +23,7 @@ from reactor.directories import prepare_directories
 from reactor.draining import drain
 from reactor.errors import BadConfiguration
 from reactor.observe import Observer, open_log
+from reactor.renderers.process import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,7 @@ async def run(settings: Settings, *, keep: bool) -> int:
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
     settings = on_free_ports(settings)
+    command_line(settings)  # which says at once what the renderer lacks
     console.print("Starting PostgreSQL, the reactor and its renderer …")
     prepare_directories(settings)
     code, part = [1], anyio.CancelScope()
@@ -104,29 +106,11 @@ def open_file(settings: Settings) -> TextIO:
 def on_free_ports(settings: Settings) -> Settings:
     """The usual ports, or free ones when somebody sits there already."""
     changes: dict[str, Any] = {"log": "json"}
-    if not free(*settings.http_address):
+    if not is_free(*settings.http_address):
         changes["http"] = f"127.0.0.1:{any_port()}"
-    if not free(*settings.renderer_address):
+    if not is_free(*settings.renderer_address):
         changes["renderer_url"] = f"http://127.0.0.1:{any_port()}"
     return settings.model_copy(update=changes)
-
-
-def free(host: str, port: int) -> bool:
-    """Whether nobody listens there."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def any_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def follow(ids: Sequence[JobId], context: Context, console: Console) -> None:

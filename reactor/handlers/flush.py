@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reactor.observe import Seen
-from reactor.renderers.process import command_line
+from reactor.renderers.process import runs_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ async def flush(_events: Sequence[FarmFlushed | RendererWanted], context: Contex
     supervisor = context.supervisor
     if context.gate.draining or await supervisor.is_running():
         return
-    if command_line(context.settings) is None:
+    if not runs_here(context.settings):
         return  # it is elsewhere, or not wanted here; the supervisor goes on watching it
     if not await supervisor.start():
         context.observe(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from reactor.errors import BadConfiguration
+from reactor.renderers import remotion
 from reactor.renderers.answers import text
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ MARGIN_S = 0.5
 KILL_S = 2.0
 """What the leash may take to kill and collect everything."""
 
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+PASSED_ON = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"),
+    "REACTOR_RENDERER_DRAIN_S",
+)
 """All that a renderer gets of our environment: no database address, no token."""
 
 
@@ -100,19 +104,28 @@ async def read_pid(leash: Process) -> int:
     return int(said)
 
 
+def runs_here(settings: Settings) -> bool:
+    """Whether the configured renderer is one that we keep running, on this machine."""
+    local = settings.renderer_url.startswith("http://") and is_here(settings.renderer_address[0])
+    return local and settings.renderer != "none"
+
+
 def command_line(settings: Settings) -> list[str] | None:
     """What starts the configured renderer; None when it is elsewhere, or not wanted here."""
-    local = settings.renderer_url.startswith("http://") and is_here(settings.renderer_address[0])
-    if settings.renderer == "none" or not local:
+    if not runs_here(settings):
         return None
     if settings.renderer == "embedded":
         return [sys.executable, "-m", "reactor", "renderer"]
+    if settings.renderer == "remotion":
+        return remotion.command_line(settings)
     try:
         argv = shlex.split(settings.renderer)
     except ValueError as wrong:
         raise BadConfiguration(f"REACTOR_RENDERER: {wrong} in {settings.renderer!r}") from None
     if not argv:
-        raise BadConfiguration("REACTOR_RENDERER: is empty; write embedded, none or a command line")
+        raise BadConfiguration(
+            "REACTOR_RENDERER: is empty; write embedded, remotion, none or a command line"
+        )
     return argv
 
 
@@ -138,6 +151,10 @@ def environment(settings: Settings) -> dict[str, str]:
     }
     if settings.slots is not None:
         told["REACTOR_SLOTS"] = str(settings.slots)
+    if settings.browser is not None:
+        told["REACTOR_BROWSER"] = str(settings.browser)
+    if settings.remotion_tabs is not None:
+        told["REACTOR_REMOTION_TABS"] = str(settings.remotion_tabs)
     return passed | told
 
 

@@ -80,6 +80,24 @@ def test_the_installed_wheel_migrates_an_embedded_database(
     assert checked.returncode == 0, checked.stderr
 
 
+def test_the_installed_wheel_says_that_remotion_needs_a_checkout(
+    elsewhere: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    refused = subprocess.run(
+        [str(elsewhere), "-m", "reactor", "demo", "--renderer", "remotion"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+    assert refused.returncode == 78
+    assert "from a checkout of the repository" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
 def test_the_installed_reactor_is_the_one_from_the_wheel(
     elsewhere: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:

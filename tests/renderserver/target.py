@@ -33,6 +33,9 @@ PROGRAM = (
     "from reactor.renderserver.server import main; from reactor.settings import load; main(load())"
 )
 ROOT = Path(__file__).parents[2]
+LEASH = ROOT / "reactor" / "loops" / "leash.py"
+REMOTION = ROOT / "remotion" / "server" / "start.mjs"
+BUNDLED_S = 120
 TITLE_PROPS = {"title": "A short title", "duration_s": 0.6, "fps": 10}
 
 
@@ -134,17 +137,7 @@ def observed(look: Callable[[], T], right: Callable[[T], bool], *, within_s: flo
 @contextmanager
 def running(data: Path, **settings: str) -> Generator[Target]:
     """An embedded render server of one's own; whatever happens, it is gone afterwards."""
-    data.mkdir(parents=True, exist_ok=True)
-    (data / "uploads").mkdir(exist_ok=True)
-    make_media(data / "uploads")
-    url = f"http://127.0.0.1:{free_port()}"
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("REACTOR_")},
-        "PYTHONPATH": str(ROOT),
-        "REACTOR_DATA": str(data),
-        "REACTOR_RENDERER_URL": url,
-        **settings,
-    }
+    url, environment = prepared(data, settings)
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, cwd=data)
     try:
         target = Target(url, data / "renders", data / "uploads", process.pid)
@@ -157,6 +150,49 @@ def running(data: Path, **settings: str) -> Generator[Target]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
+
+
+@contextmanager
+def running_remotion(data: Path, **settings: str) -> Generator[Target]:
+    """A Remotion render server of one's own, on the leash that the reactor holds it by."""
+    url, environment = prepared(data, settings)
+    command = [sys.executable, "-I", str(LEASH), "--grace", "3", "--", "node", str(REMOTION)]
+    with subprocess.Popen(
+        command, env=environment, cwd=data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as leash:
+        try:
+            assert leash.stdout is not None
+            target = Target(url, data / "renders", data / "uploads", int(leash.stdout.readline()))
+            # At the first start the project is bundled.
+            observed(
+                lambda: leash.poll() is not None or answers(target),
+                lambda over: over,
+                within_s=BUNDLED_S,
+            )
+            assert leash.poll() is None, "the Remotion render server ended at once"
+            yield target
+        finally:
+            leash.terminate()
+            try:
+                leash.wait(10)
+            except subprocess.TimeoutExpired:
+                leash.kill()
+
+
+def prepared(data: Path, settings: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """A data directory with media in it; the address and the environment of a server for it."""
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "uploads").mkdir(exist_ok=True)
+    make_media(data / "uploads")
+    url = f"http://127.0.0.1:{free_port()}"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("REACTOR_")},
+        "PYTHONPATH": str(ROOT),
+        "REACTOR_DATA": str(data),
+        "REACTOR_RENDERER_URL": url,
+        **settings,
+    }
+    return url, environment
 
 
 def answers(target: Target) -> bool:

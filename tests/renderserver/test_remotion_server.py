@@ -1,0 +1,228 @@
+"""The Remotion server under fire: killed browsers, workers and servers, stalls, cancels, leftovers."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.renderserver.conformance import LONG
+from tests.renderserver.files import content
+from tests.renderserver.target import Target, observed, running_remotion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STALL_S = 8
+GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
+
+
+@pytest.fixture(scope="module")
+def own(remotion: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server of one's own that loses patience soon; the shared one has made the bundle."""
+    assert remotion.pid
+    place = tmp_path_factory.mktemp("own")
+    with running_remotion(place, REACTOR_STALL_TIMEOUT_S=str(STALL_S), REACTOR_SLOTS="1") as target:
+        yield target
+
+
+def browsers(target: Target) -> list[psutil.Process]:
+    """The leaders of the browsers: who was started with a profile, but as no kind of helper."""
+    found = []
+    for process in target.processes():
+        with suppress(*GONE):
+            said = process.cmdline()
+            is_helper = any(word.startswith("--type=") for word in said)
+            if not is_helper and any("--user-data-dir" in word for word in said):
+                found.append(process)
+    return found
+
+
+def workers(target: Target) -> list[psutil.Process]:
+    """The processes that draw."""
+    found = []
+    for process in target.processes():
+        with suppress(*GONE):
+            if any(word.endswith("worker.mjs") for word in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def test_a_killed_browser_is_a_crash_and_the_next_render_works(own: Target) -> None:
+    body = own.begun(props=LONG)
+    own.drawing(body["id"])
+    for browser in browsers(own):
+        browser.kill()
+
+    error = own.ended(body["id"])["error"]
+    assert error["class"] == "crash"
+    assert error["frame"] > 0
+    assert own.finished().is_file()
+
+
+def test_a_killed_worker_is_a_crash_and_the_next_render_works(own: Target) -> None:
+    body = own.begun(props=LONG)
+    own.drawing(body["id"])
+    for worker in workers(own):
+        worker.kill()
+
+    error = own.ended(body["id"])["error"]
+    assert error["class"] == "crash"
+    assert "SIGKILL" in error["message"]
+    assert own.finished().is_file()
+
+
+def test_a_render_that_stands_still_is_a_stall_and_the_next_works(own: Target) -> None:
+    body = own.begun(props=LONG)
+    own.drawing(body["id"])
+    for process in [*workers(own), *browsers(own)]:
+        process.suspend()
+
+    error = own.ended(body["id"])["error"]
+    assert error["class"] == "stall"
+    assert f"{STALL_S} s" in error["message"]
+    assert own.finished().is_file()
+
+
+def test_a_render_can_be_cancelled_before_its_first_frame(own: Target) -> None:
+    body = own.begun(props=LONG)
+
+    assert own.cancel(body["id"])["status"] == "cancelled"
+    assert own.finished().is_file()
+
+
+def test_a_render_leaves_no_temporary_files(own: Target) -> None:
+    own.finished()
+    cancelled = own.begun(props=LONG)
+    own.drawing(cancelled["id"])
+    own.cancel(cancelled["id"])
+
+    assert list((own.renders.parent / "remotion" / "tmp").iterdir()) == []
+    assert [path for path in own.renders.iterdir() if path.suffix == ".part"] == []
+
+
+def test_renders_keep_their_browser_and_leave_no_process(own: Target) -> None:
+    own.finished()
+    before = {process.pid for process in [*workers(own), *browsers(own)]}
+    own.finished(template="slideshow", props={"images": ["red.jpg"], "duration_s": 0.5, "fps": 4})
+
+    assert {process.pid for process in [*workers(own), *browsers(own)]} == before
+
+
+def test_a_worker_knows_no_secret_of_the_environment(
+    remotion: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert remotion.pid
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody:secret@nowhere/x")
+    with running_remotion(tmp_path) as target:
+        [worker] = observed(lambda: workers(target), lambda found: len(found) == 1)
+        assert "DATABASE_URL" not in worker.environ()
+
+
+def test_a_signal_ends_the_renders_and_all_processes(remotion: Target, tmp_path: Path) -> None:
+    assert remotion.pid
+    with running_remotion(tmp_path) as target:
+        body = target.begun(props=LONG)
+        target.drawing(body["id"])
+        everybody = target.processes()
+        assert target.pid
+        os.kill(target.pid, signal.SIGTERM)
+        gone, alive = psutil.wait_procs(everybody, timeout=10)
+
+    assert len(everybody) == len(gone)
+    assert alive == []
+    assert list(target.renders.iterdir()) == []
+    assert list((tmp_path / "remotion" / "tmp").iterdir()) == []
+
+
+def test_no_process_outlives_a_killed_server(remotion: Target, tmp_path: Path) -> None:
+    assert remotion.pid
+    with running_remotion(tmp_path) as target:
+        target.drawing(target.begun(props=LONG)["id"])
+        everybody = target.processes()
+        assert target.pid
+        os.kill(target.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(everybody, timeout=10)
+    assert alive == []
+
+    with running_remotion(tmp_path) as again:
+        # What the killed one left is swept.
+        assert again.finished().is_file()
+        assert list((tmp_path / "remotion" / "tmp").iterdir()) == []
+
+
+def test_a_taken_port_is_one_line(
+    own: Target, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        pytest.raises(AssertionError, match="ended at once"),
+        running_remotion(tmp_path, REACTOR_RENDERER_URL=own.url),
+    ):
+        # The other answers at that address.
+        observed(lambda: "cannot listen" in capfd.readouterr().err, lambda said: said)
+        raise AssertionError("the second server ended at once")
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp4", "aac"), ("webm", "opus")])
+def test_sound_lasts_as_long_as_the_pictures(own: Target, container: str, codec: str) -> None:
+    props = {"audio": "tone.wav", "duration_s": 0.8, "fps": 10}
+    found = content(
+        own.finished(
+            template="audio-visualizer", container=container, format="clip_1_1", props=props
+        )
+    )
+
+    assert codec in {name.removeprefix("lib") for name in found.codecs}
+    assert found.seconds == pytest.approx(0.8, abs=0.06)
+
+
+def test_a_gif_has_no_more_frames_than_a_gif_can_show(own: Target) -> None:
+    props = {"duration_s": 0.6, "fps": 30}
+
+    assert content(own.finished(container="gif", format="clip_1_1", props=props)).frames == 9
+
+
+def test_waiting_ends_with_the_render(own: Target) -> None:
+    body = own.begun(props={"duration_s": 0.5, "fps": 4})
+
+    assert own.status(body["id"], wait_s=30)["status"] == "complete"
+
+
+@pytest.mark.parametrize("wait", ["x", "nan", ""])
+def test_a_wait_that_is_no_time_is_refused(own: Target, wait: str) -> None:
+    body = own.begun(props={"duration_s": 0.5, "fps": 4})
+    with own.client() as client:
+        answer = client.get(f"/status/{body['id']}", params={"wait": wait})
+    own.ended(body["id"])
+
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "wait")
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"host": "evil.example"}, 421),
+        ({"origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"content-type": "text/plain"}, 415),
+    ],
+)
+def test_other_peoples_pages_cannot_order(own: Target, headers: dict[str, str], code: int) -> None:
+    with own.client() as client:
+        said = {"content-type": "application/json", **headers}
+        answer = client.post("/render", content=b"{}", headers=said)
+
+    assert answer.status_code == code
+    assert answer.json()["error"]["class"] == "input"
+
+
+def test_a_body_that_is_too_large_is_refused(own: Target) -> None:
+    with own.client() as client:
+        answer = client.post("/render", json={"props": {"title": "a" * (1 << 20)}})
+
+    assert answer.status_code == 413
