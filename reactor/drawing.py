@@ -14,7 +14,7 @@ import anyio
 
 from reactor import cache
 from reactor.attempts import persist
-from reactor.db.cache import find_equal, forget_key, note_key
+from reactor.db.cache import confirm_key, find_equal, note_key
 from reactor.errors import FailureClass, RenderFailed, bad_input
 from reactor.media.naming import attempt_file_name
 from reactor.observe import Seen
@@ -57,9 +57,8 @@ async def render(job: Job, entry: Entry, context: Context) -> Rendered:
         if key and (taken := await take_over(job, order, key, entry, context)):
             return taken
         rendered = await draw(renderer, order, limit, entry, context)
-        if key and not await key.still_true():
-            text = key.text
-            await persist(context, lambda conn: forget_key(conn, job.id, text))
+        if key:
+            await confirm(job, key, context)
         return rendered
     except (RenderFailed, anyio.get_cancelled_exc_class()):
         raise
@@ -148,6 +147,15 @@ async def note(job: Job, key: Key, found: Equal | None, entry: Entry, context: C
             frames=found and found.frames,
         ),
     )
+
+
+async def confirm(job: Job, key: Key, context: Context) -> None:
+    """Offer what was drawn to equal jobs, unless an input has changed meanwhile."""
+    if await key.still_true():
+        await persist(
+            context,
+            lambda conn: confirm_key(conn, job.id, attempt=job.attempt, cache_key=key.text),
+        )
 
 
 async def draw(

@@ -59,6 +59,10 @@ async def note_key(
     return await cursor.fetchone() is not None
 
 
-async def forget_key(conn: AsyncConnection, job_id: JobId, cache_key: str) -> None:
-    """Take the key back, whatever has become of the job."""
-    await conn.execute(SQL["forget_key"], {"id": job_id, "cache_key": cache_key})
+async def confirm_key(
+    conn: AsyncConnection, job_id: JobId, *, attempt: int, cache_key: str
+) -> None:
+    """Let equal jobs find what that attempt has drawn, if the job still has its picture."""
+    await conn.execute(
+        SQL["confirm_key"], {"id": job_id, "attempt": attempt, "cache_key": cache_key}
+    )

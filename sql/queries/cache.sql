@@ -8,9 +8,13 @@ SELECT job.id, job.output_path, job.file_size_bytes AS size_bytes, attempt.frame
  LIMIT 1;
 
 -- name: note_key
--- Write down what this attempt draws, and from which job it takes the file over, before there is one.
+-- Write down what this attempt draws, or from which job it takes the file over, before there is one. What is
+-- still to be drawn is found by nobody: an input may change meanwhile, and the watcher may complete the job
+-- before its drawing is compared with them.
 WITH job AS (
-    UPDATE public.actp_gen_jobs SET cache_key = %(cache_key)s, cached_from = %(cached_from)s::bigint
+    UPDATE public.actp_gen_jobs
+       SET cache_key = CASE WHEN %(cached_from)s::bigint IS NULL THEN 'drawing ' ELSE '' END || %(cache_key)s,
+           cached_from = %(cached_from)s::bigint
      WHERE id = %(id)s AND claim_token = %(token)s AND status = 'processing' AND stage = 'rendering'
     RETURNING id, attempt
 ), noted AS (
@@ -19,6 +23,7 @@ WITH job AS (
 )
 SELECT id FROM job;
 
--- name: forget_key
--- What was drawn is not what the key says after all.
-UPDATE public.actp_gen_jobs SET cache_key = NULL WHERE id = %(id)s AND cache_key = %(cache_key)s;
+-- name: confirm_key
+-- What was drawn is what the key says, whether or not the job is complete by now.
+UPDATE public.actp_gen_jobs SET cache_key = %(cache_key)s
+ WHERE id = %(id)s AND attempt = %(attempt)s AND cache_key = 'drawing ' || %(cache_key)s;
