@@ -20,8 +20,9 @@ from benchmarks.renders import Video, render_alone, render_by_reactor
 from benchmarks.spread import paired_ratio
 from benchmarks.table import Line, at_most, line, nothing
 from benchmarks.waiting import until
-from reactor.demo.script import FORMATS, QUALITY
+from reactor.demo.script import FORMATS
 from reactor.errors import BadConfiguration
+from reactor.models import Quality
 from reactor.renderers.remotion import GET_BROWSER, GET_NODE, PROJECT, command_line, find_browser
 from reactor.settings import load
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from reactor.context import Context
 
-TEMPLATE, PLATFORM = "title-card", "youtube"
+TEMPLATE, PLATFORM, QUALITY = "title-card", "youtube", Quality.P360
 FRAMES, FPS = 60, 30
 JOBS, QUICK_JOBS = 10, 2
 ROUNDS = 3
@@ -124,7 +125,7 @@ def script(bench: Bench) -> list[Video]:
             "subtitle": "The only habit that compounds",
             "duration_s": FRAMES / FPS,
             "fps": FPS,
-        })
+        }, QUALITY)
         for number in range(1, bench.choose(JOBS, QUICK_JOBS) + 1)
     ]  # fmt: skip
 
@@ -147,7 +148,7 @@ def render_by_cli(videos: list[Video], directory: Path) -> float:
     target = directory / "cli.mp4"
     began = perf_counter()
     for video in videos:
-        props = {**video.params, "format": FORMATS[video.platform], "quality": QUALITY}
+        props = {**video.params, "format": FORMATS[video.platform], "quality": video.quality}
         command = ["npx", "--no", "remotion", "render", video.template, str(target)]
         options = [f"--props={json.dumps(props)}", f"--chrome-mode={mode}", "--log=error"]
         subprocess.run(

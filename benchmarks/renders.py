@@ -38,6 +38,7 @@ class Video(NamedTuple):
     platform: str
     template: str
     params: dict[str, Any]
+    quality: str = QUALITY
 
 
 def measure(bench: Bench) -> list[Line]:
@@ -94,7 +95,7 @@ async def render_alone(videos: list[Video], context: Context, name: str) -> floa
                 "id": f"{name}-{number}",
                 "template": video.template,
                 "format": FORMATS[video.platform],
-                "quality": QUALITY,
+                "quality": video.quality,
                 "container": "mp4",
                 "props": video.params,
                 "output_path": str(path),
@@ -155,7 +156,7 @@ async def insert(videos: list[Video], context: Context) -> None:
                     platform=video.platform,
                     template_id=video.template,
                     format=Format(FORMATS[video.platform]),
-                    quality=Quality(QUALITY),
+                    quality=Quality(video.quality),
                     params=video.params,
                     # Each is to be drawn, also the second time.
                     cache=False,

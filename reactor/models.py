@@ -50,6 +50,7 @@ class Format(StrEnum):
 class Quality(StrEnum):
     """The size of the picture's shorter side."""
 
+    P360 = "360p"
     P720 = "720p"
     P1080 = "1080p"
     K4 = "4k"
@@ -64,7 +65,7 @@ class Container(StrEnum):
     JPG = "jpg"
 
 
-SHORT_SIDE = {Quality.P720: 720, Quality.P1080: 1080, Quality.K4: 2160}
+SHORT_SIDE = {Quality.P360: 360, Quality.P720: 720, Quality.P1080: 1080, Quality.K4: 2160}
 
 
 def dimensions(shape: Format, quality: Quality) -> tuple[int, int]:

@@ -42,6 +42,8 @@ def install(
     from reactor.renderers import installation
 
     settings = load()
+    # Where it cannot be done, that alone is said.
+    installation.refuse()
     typer.echo(
         "Remotion is not open source: free for individuals and for organisations of up to three"
         " employees; see https://www.remotion.dev/license"

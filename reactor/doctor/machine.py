@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from PIL import ImageFont
 
-from reactor.doctor.finding import amiss, well
+from reactor.doctor.finding import amiss, noted, well
 from reactor.renderserver.encode import RECIPES
-from reactor.renderserver.typefaces import FALLBACKS, FONTS, Weight
+from reactor.renderserver.typefaces import FALLBACKS, FONTS, Weight, complex_layout, first_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
 
 OLDEST_PYTHON = (3, 11)
 MB = 1 << 20
+REINSTALL = "rm -r .venv; bin/reactor doctor"
+SCRIPTS = {
+    "Latin": "Aß",
+    "Greek": "Ω",
+    "Cyrillic": "Я",
+    "Hebrew": "א",
+    "Arabic": "ع",
+    "Thai": "ก",
+    "Devanagari": "ह",
+    "Chinese": "你",
+    "Japanese": "かカ",
+    "Korean": "한",
+    "emoji": "🔥😀",
+}
+"""Characters that a typeface for each must have."""
 RESTORE = "git checkout -- reactor/renderserver/fonts, or install the package again"
 
 
@@ -68,12 +83,11 @@ def room(place: Path, least_mb: int) -> Finding:
 
 def encoders() -> Finding:
     """The ffmpeg libraries that PyAV brings along: they verify every video, and encode ours."""
-    reinstall = "rm -r .venv; bin/reactor doctor"
     try:
         import av
         from av.codec import Codec
     except ImportError as wrong:
-        return amiss("encoders", f"PyAV cannot be loaded: {wrong}", reinstall)
+        return amiss("encoders", f"PyAV cannot be loaded: {wrong}", REINSTALL)
     wanted = sorted({word for recipe in RECIPES.values() for word in (recipe.video, recipe.audio)})
     missing = []
     for name in (*wanted, "gif"):
@@ -82,7 +96,7 @@ def encoders() -> Finding:
         except ValueError:
             missing.append(name)
     if missing:
-        return amiss("encoders", f"PyAV {av.__version__} lacks {', '.join(missing)}", reinstall)
+        return amiss("encoders", f"PyAV {av.__version__} lacks {', '.join(missing)}", REINSTALL)
     return well("encoders", f"PyAV {av.__version__}: {', '.join(wanted)}, gif")
 
 
@@ -97,4 +111,19 @@ def typefaces() -> Finding:
             broken.append(name)
     if broken:
         return amiss("fonts", f"{', '.join(broken)} cannot be read", RESTORE)
-    return well("fonts", f"{len(names)} vendored typefaces")
+    if lacking := lacking_scripts():
+        return amiss("fonts", f"no vendored typeface has {', '.join(lacking)}", RESTORE)
+    said = f"{len(names)} vendored typefaces: {', '.join(SCRIPTS)}"
+    if not complex_layout():
+        lack = "Pillow has no raqm, so Arabic, Thai and Devanagari are drawn unjoined"
+        return noted("fonts", f"{said}; {lack}", REINSTALL)
+    return well("fonts", said)
+
+
+def lacking_scripts() -> list[str]:
+    """What would be drawn as empty boxes."""
+    return [
+        script
+        for script, characters in SCRIPTS.items()
+        if not all(first_with(character, Weight.BOLD) for character in characters)
+    ]

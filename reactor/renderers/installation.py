@@ -6,6 +6,7 @@ Again it does only what is not done yet; what was interrupted is made anew.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ import anyio
 
 from reactor.address import any_port
 from reactor.errors import Refused
-from reactor.renderers import remotion
+from reactor.renderers import npm_packages, remotion
 from reactor.renderers.process import last_words, open_renderer
 from reactor.renderers.server import NoAnswer, RenderServer
 
@@ -54,15 +55,21 @@ def refuse() -> None:
     if problem := remotion.no_project():
         raise Refused(f"there is no Remotion project here: {problem}")
     if problem := remotion.node_problem():
-        raise Refused(f"{problem}; {remotion.GET_NODE}")
+        raise Refused(f"{problem}; {remotion.mend_node()}")
     if not shutil.which("npm"):
-        raise Refused(f"npm is not on PATH; {remotion.GET_NODE}")
+        raise Refused(f"npm is not on PATH; {remotion.GET_NPM}")
+    if not os.access(remotion.PROJECT, os.W_OK | os.X_OK):
+        raise Refused(
+            f"{remotion.PROJECT} is not ours to write to; run this as its owner,"
+            f" or chown -R {os.geteuid()} {remotion.PROJECT}"
+        )
 
 
 def is_current() -> bool:
     """Whether the lock of now was installed, and nobody has begun anew since."""
     stamp = remotion.PROJECT / "node_modules" / STAMP
-    return remotion.has_packages() and stamp.is_file() and stamp.read_text("utf-8") == lock_hash()
+    stamped = stamp.is_file() and stamp.read_text("utf-8") == lock_hash()
+    return stamped and not npm_packages.problem()
 
 
 def lock_hash() -> str:

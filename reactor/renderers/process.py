@@ -38,6 +38,7 @@ KILL_S = 2.0
 PASSED_ON = (
     *("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"),
     "REACTOR_RENDERER_DRAIN_S",
+    *("REACTOR_REMOTION_RENDERS", "REACTOR_REMOTION_OPENING_S", "REACTOR_REMOTION_PATIENCE_S"),
 )
 """All that a renderer gets of our environment: no database address, no token."""
 

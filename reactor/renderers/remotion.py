@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(reactor.__file__).parents[1] / "remotion"
 OLDEST_NODE = (20, 11)
-NODE_S = 20.0
+ANSWER_S = 20.0
+LONGEST = 200
 BROWSERS = (
     "chromium-headless-shell",
     "chrome-headless-shell",
@@ -33,9 +34,15 @@ BROWSERS = (
 """In the order in which `remotion/server/browser.ts` looks for them."""
 
 INSTALL = "bin/reactor renderer install remotion"
+CHECKOUT = "run bin/reactor from a checkout of the repository, or set REACTOR_RENDERER=embedded"
 GET_NODE = (
     "install Node 20.11 or newer with npm (https://nodejs.org, or apt-get install nodejs npm)"
 )
+NEWER_NODE = (
+    "install Node 20.11 or newer: npm install --global n && n lts, or https://nodejs.org"
+    " (the system's may be too old)"
+)
+GET_NPM = "apt-get install npm, or Node from https://nodejs.org, which has it"
 GET_BROWSER = "apt-get install chromium, or set REACTOR_BROWSER"
 
 
@@ -56,7 +63,7 @@ def no_project() -> str:
     """Why there is nothing to start; empty when there is."""
     if (PROJECT / "package.json").is_file():
         return ""
-    return "an installed package does not contain it; run bin/reactor from a checkout of the repository"
+    return f"an installed package does not contain it; {CHECKOUT}"
 
 
 def has_packages() -> bool:
@@ -85,6 +92,20 @@ def downloaded() -> Path | None:
     return next((path for path in sorted(files) if os.access(path, os.X_OK)), None)
 
 
+def browser_problem(browser: Path) -> str:
+    """Why it does not start, in its own last words; empty when it does.
+
+    What is on PATH may be a mere stub that says how to get one, or lack a library.
+    """
+    done = run(str(browser), "--version")
+    if done is None:
+        return "cannot be started"
+    if done.returncode == 0:
+        return ""
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return f"ends with exit code {done.returncode}{': ' + said[-1][:LONGEST] if said else ''}"
+
+
 def node_problem() -> str:
     """What is wrong with Node here; empty when it will do."""
     if not shutil.which("node"):
@@ -95,21 +116,32 @@ def node_problem() -> str:
     return ""
 
 
+def mend_node() -> str:
+    """What brings a Node that will do."""
+    return NEWER_NODE if shutil.which("node") else GET_NODE
+
+
 def node_version() -> str:
     """Node's version as it says it, without the v; empty when it says none."""
+    done = run("node", "--version")
+    found = re.match(r"v(\d+\.\d+\.\d+)", done.stdout) if done else None
+    return found.group(1) if found else ""
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """What a program says; None when it cannot be started, or does not end."""
     try:
-        said = subprocess.run(
-            ["node", "--version"],  # noqa: S607 - that of PATH
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=NODE_S,
+            timeout=ANSWER_S,
             check=False,
-        ).stdout
+        )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.match(r"v(\d+\.\d+\.\d+)", said)
-    return found.group(1) if found else ""
+        return None
 
 
 def parts(version: str) -> tuple[int, ...]:

@@ -46,7 +46,9 @@ class Props(BaseModel):
     subtitle: str = Field(default="", description="text")
     niche: str = Field(default="", description="text")
     platform: str = Field(default="", description="text")
-    seed: int | None = Field(default=None, ge=0, le=2**53, description="a whole number from 0 on")
+    seed: int | None = Field(
+        default=None, ge=0, le=2**53 - 1, description="a whole number from 0 to 9007199254740991"
+    )
     palette: str | None = Field(default=None, description=", ".join(sorted(PALETTES)))
 
     @field_validator("palette")
@@ -79,7 +81,9 @@ class SlideshowProps(DrawnProps):
         max_length=MOST_IMAGES,
         description=f"a list of 1 to {MOST_IMAGES} paths of images",
     )
-    captions: Texts = Field(default=[], max_length=MOST_IMAGES, description="a list of texts")
+    captions: Texts = Field(
+        default=[], max_length=MOST_IMAGES, description=f"a list of at most {MOST_IMAGES} texts"
+    )
     audio: str | None = Field(default=None, description="the path of an audio file")
 
 
@@ -105,10 +109,16 @@ class Clip(BaseModel):
 
     source: str = Field(description="the path of a video")
     in_s: float = Field(
-        default=0.0, ge=0, le=MOST_SECONDS, description="seconds from the source's beginning"
+        default=0.0,
+        ge=0,
+        le=MOST_SECONDS,
+        description=f"seconds from the source's beginning, 0 to {MOST_SECONDS}",
     )
     out_s: float | None = Field(
-        default=None, gt=0, le=MOST_SECONDS, description="seconds from the source's beginning"
+        default=None,
+        gt=0,
+        le=MOST_SECONDS,
+        description=f"seconds from the source's beginning, more than 0, up to {MOST_SECONDS}",
     )
 
     @model_validator(mode="before")

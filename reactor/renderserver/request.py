@@ -155,6 +155,8 @@ def with_places(props: Props, places: Places) -> Props:
 
 def asset(field: str, value: str, allowed: tuple[Path, ...]) -> str:
     """The real path of a file to read; a relative one is looked for in the first directory."""
+    if not value:
+        raise bad_input(field, "is empty", allowed="the path of a file")
     if not value.isprintable():
         raise bad_input(field, "has control characters", allowed="the path of a file")
     path = resolved(field, str(allowed[0] / value))
@@ -176,6 +178,8 @@ def output_path(value: str, container: Container, renders: Path) -> str:
     if not value:
         raise bad_input(field, "is missing", allowed=f"a path below {renders}")
     given = renders / value
+    if not value:
+        raise bad_input(field, "is empty", allowed="the path of a file")
     if not value.isprintable():
         raise bad_input(field, "has control characters", allowed=f"a path below {renders}")
     if given.suffix != f".{container}":

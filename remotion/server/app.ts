@@ -63,8 +63,10 @@ class App {
 
   /** Who is here, what it can draw and how busy it is. */
   private health(): Record<string, unknown> {
+    const {trouble} = this.renders;
     return {
-      ok: true,
+      ok: trouble === null,
+      ...(trouble === null ? {} : {message: trouble}),
       name: NAME,
       version: this.versions.version,
       pid: process.pid,
@@ -116,7 +118,7 @@ async function answered(app: App, request: http.IncomingMessage, bound: string):
       return problem(400, wrong.failure, wrong.message, wrong.message.split(':', 1)[0]);
     }
     if (wrong instanceof TryAgain)
-      return {...problem(429, 'resource', wrong.message), headers: {'Retry-After': '1'}};
+      return {...problem(wrong.status, 'resource', wrong.message), headers: {'Retry-After': '1'}};
     if (wrong instanceof Refusal)
       return {...problem(wrong.status, 'input', wrong.message), headers: {Connection: 'close'}};
     console.error(wrong);

@@ -11,24 +11,34 @@ import {PROJECT} from './settings';
 /** All that a bundle is made of; webpack reads the typefaces from the embedded renderer's. */
 const SOURCES = ['src', 'public', 'package.json', 'package-lock.json', '../reactor/renderserver/fonts'];
 const KEPT = 3;
-const LOOK_EVERY_MS = 1000;
 const LIMIT_MS = 110_000;
 const TAIL = 600;
 
 /** The place where bundles are kept: with the project, or where that cannot be written to, with the data. */
 export class Bundles {
   private made: {print: string; directory: Promise<string>} | null = null;
-  private looked = 0;
 
   constructor(
     private readonly otherwise: string,
     private readonly bundling: string,
+    /** How long a render may use a bundle. */
+    private readonly used_s: number,
   ) {}
 
   /** The directory of the bundle of the sources as they are now. */
-  current(): Promise<string> {
-    if (this.made && Date.now() - this.looked < LOOK_EVERY_MS) return this.made.directory;
-    this.looked = Date.now();
+  async current(): Promise<string> {
+    const made = this.latest();
+    const directory = await made;
+    if (isWhole(directory)) {
+      noteUse(directory);
+      return directory;
+    }
+    // Somebody has cleared it away.
+    if (this.made?.directory === made) this.made = null;
+    return this.latest();
+  }
+
+  private latest(): Promise<string> {
     const print = footprint();
     if (this.made?.print !== print) {
       const directory = this.find();
@@ -44,18 +54,13 @@ export class Bundles {
   private async find(): Promise<string> {
     const name = `bundle-${contentHash(this.bundling)}`;
     const places = [path.join(PROJECT, 'build'), this.otherwise];
-    const known = places
-      .map((place) => path.join(place, name))
-      .find((one) => fs.existsSync(path.join(one, 'index.html')));
-    if (known) {
-      fs.utimes(known, new Date(), new Date(), () => undefined);
-      return known;
-    }
+    const known = places.map((place) => path.join(place, name)).find(isWhole);
+    if (known) return known;
     const place = places.find(writable);
     if (!place)
       throw new Error(`there is no place for the bundle: ${places.join(' and ')} cannot be written to`);
     await this.make(path.join(place, name));
-    forgetOld(place, name);
+    forgetOld(place, name, this.used_s);
     return path.join(place, name);
   }
 
@@ -68,7 +73,7 @@ export class Bundles {
       console.error(`bundled the compositions in ${((Date.now() - began) / 1000).toFixed(1)} s`);
     } catch (wrong) {
       // Another server may have been quicker.
-      if (!fs.existsSync(path.join(directory, 'index.html'))) throw wrong;
+      if (!isWhole(directory)) throw wrong;
     } finally {
       fs.rmSync(part, {recursive: true, force: true});
     }
@@ -102,8 +107,8 @@ export class Bundles {
 function footprint(): string {
   return files()
     .map((file) => {
-      const {mtimeMs, size} = fs.statSync(file);
-      return `${file} ${mtimeMs} ${size}`;
+      const stat = fs.statSync(file, {throwIfNoEntry: false});
+      return `${file} ${stat?.mtimeMs ?? 'gone'} ${stat?.size ?? ''}`;
     })
     .join('\n');
 }
@@ -132,6 +137,10 @@ function below(place: string): string[] {
   return fs.readdirSync(place).flatMap((name) => below(path.join(place, name)));
 }
 
+function isWhole(directory: string): boolean {
+  return fs.existsSync(path.join(directory, 'index.html'));
+}
+
 function writable(place: string): boolean {
   try {
     fs.mkdirSync(place, {recursive: true});
@@ -142,13 +151,22 @@ function writable(place: string): boolean {
   }
 }
 
-/** Keep the bundles used last; others may belong to a server that still runs. */
-function forgetOld(place: string, current: string): void {
+/** When a bundle was used last is when its directory was changed. */
+function noteUse(directory: string): void {
+  fs.utimes(directory, new Date(), new Date(), () => undefined);
+}
+
+/** Remove all but the bundles used last, and none that a render of this or another server may be using. */
+function forgetOld(place: string, current: string, used_s: number): void {
   const found = fs
     .readdirSync(place)
     .filter((name) => /^bundle-[0-9a-f]{16}$/.test(name) && name !== current);
   const aged = found.map((name) => ({name, at: fs.statSync(path.join(place, name)).mtimeMs}));
-  for (const {name} of aged.sort((a, b) => b.at - a.at).slice(KEPT - 1)) {
+  const unused = ({at}: {at: number}): boolean => Date.now() - at > used_s * 1000;
+  for (const {name} of aged
+    .sort((a, b) => b.at - a.at)
+    .slice(KEPT - 1)
+    .filter(unused)) {
     fs.rmSync(path.join(place, name), {recursive: true, force: true});
   }
 }

@@ -14,8 +14,15 @@ export class RenderFailed extends Error {
   }
 }
 
-/** There is no room now; asking again later is right. */
-export class TryAgain extends Error {}
+/** There is no room now, or nothing to draw with; asking again later is right. */
+export class TryAgain extends Error {
+  constructor(
+    message: string,
+    readonly status: 429 | 503 = 429,
+  ) {
+    super(message);
+  }
+}
 
 /** Names the field that is wrong and what it may be; such a render is never tried again. */
 export function badInput(field: string, problem: string, allowed = ''): RenderFailed {
@@ -32,6 +39,9 @@ const TELLING: [FailureClass, RegExp][] = [
   ],
   ['stall', /delayRender|timed? ?out/i],
 ];
+const ENCODER = /^(FFmpeg quit with code \d+)/;
+const BANNER = /^(configuration:|FFmpeg quit|.*FFmpeg output was)/;
+const FAILED = /error|failed|invalid|cannot|unable/i;
 const LONGEST = 400;
 
 /** What a throw of Remotion's means: its first line says it, a stack is for the log. */
@@ -40,8 +50,16 @@ export function classified(wrong: unknown): RenderFailed {
   const {message, frame} = said(wrong);
   const refusal = BAD_PROPS.exec(message);
   if (refusal?.[1]) return new RenderFailed('input', refusal[1].slice(0, LONGEST), frame);
-  const kind = TELLING.find(([, tells]) => tells.test(message))?.[0] ?? 'crash';
-  return new RenderFailed(kind, firstLines(message), frame);
+  const [kind, tells] = TELLING.find(([, words]) => words.test(message)) ?? ['crash', FAILED];
+  return new RenderFailed(kind, firstLines(withoutBanner(message, tells)), frame);
+}
+
+/** An encoder says who built it first and for long; its code, and the first line that tells, are enough. */
+function withoutBanner(message: string, tells: RegExp): string {
+  const code = ENCODER.exec(message)?.[1];
+  if (!code) return message;
+  const lines = message.split(/[\r\n]+/).map((line) => line.trim());
+  return `${code}: ${lines.find((line) => tells.test(line) && !BANNER.test(line)) ?? lines.at(-1) ?? ''}`;
 }
 
 function said(wrong: unknown): {message: string; frame: number | null} {
@@ -50,6 +68,12 @@ function said(wrong: unknown): {message: string; frame: number | null} {
   const message =
     typeof code === 'string' && !wrong.message.includes(code) ? `${code}: ${wrong.message}` : wrong.message;
   return {message: message || wrong.name, frame: typeof frame === 'number' ? frame : null};
+}
+
+/** A throw of Remotion's for people: without the stacks and the addresses of its manual in its message. */
+export function inOneLine(wrong: unknown): string {
+  const lines = (wrong instanceof Error ? wrong.message : String(wrong)).split('\n');
+  return firstLines(lines.filter((line) => !/^\s*at |troubleshooting/i.test(line)).join(' '));
 }
 
 function firstLines(message: string): string {

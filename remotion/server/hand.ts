@@ -4,12 +4,14 @@ import fs from 'node:fs';
 import {RenderFailed} from './failure';
 import {below} from './processes';
 import {Tail} from './tail';
+import {interrupted, limited} from './waiting';
 import type {Equipment, FromWorker, Task, ToWorker} from './messages';
 
-const READY_MS = 60_000;
 const CANCEL_MS = 2_000;
 /** What a worker sees of our environment: nothing that could hold a secret. */
 const KEPT = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'XDG_RUNTIME_DIR'];
+
+const REMEDY = 'bin/reactor doctor says what is missing, and REACTOR_BROWSER sets another browser';
 
 export type Heard = Exclude<FromWorker, {tell: 'ready'}>;
 
@@ -20,14 +22,19 @@ export class Hand {
   drawn = 0;
   /** Must not draw again: its browser crashed, its memory grew, or it did not stop when told to. */
   worn = false;
-  private hear: (heard: Heard) => void = () => undefined;
-  private readonly ready: Promise<void>;
+  private readonly idle = (heard: Heard): void => {
+    this.worn ||= heard.tell === 'failed' && heard.worn;
+  };
+  private hear: (heard: Heard) => void = this.idle;
+  /** Its browser is open; RenderFailed when that does not come to be. */
+  readonly ready: Promise<void>;
   readonly gone: Promise<string>;
   private ended = false;
 
   private constructor(
     private readonly child: ChildProcess,
     private readonly home: string,
+    equipment: Equipment,
   ) {
     child.stderr?.on('data', (chunk: Buffer) => {
       this.tail.add(chunk);
@@ -41,7 +48,7 @@ export class Hand {
         resolve(`ended with ${signal ?? `exit code ${code ?? '?'}`}`);
       });
     });
-    this.ready = this.whenReady();
+    this.ready = this.whenReady(equipment);
     void this.gone.then(() => {
       this.ended = true;
     });
@@ -60,7 +67,7 @@ export class Hand {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    return new Hand(child, home);
+    return new Hand(child, home, equipment);
   }
 
   get alive(): boolean {
@@ -71,7 +78,9 @@ export class Hand {
     return this.child.pid;
   }
 
-  private whenReady(): Promise<void> {
+  private whenReady({executable, opening_s}: Equipment): Promise<void> {
+    const unusable = (how: string): RenderFailed =>
+      new RenderFailed('infrastructure', `${executable ?? "Remotion's own browser"} ${how}; ${REMEDY}`);
     const opened = new Promise<void>((resolve) => {
       this.child.on('message', (message: FromWorker) => {
         if (message.tell !== 'ready') {
@@ -83,16 +92,11 @@ export class Hand {
       });
     });
     const failed = this.gone.then((how) => {
-      throw new RenderFailed('resource', `no browser can be opened: the worker ${how}${this.words()}`);
+      throw unusable(`cannot be opened (the worker ${how})${this.words()}`);
     });
     failed.catch(() => undefined);
-    return Promise.race([opened, failed]);
-  }
-
-  /** Wait until its browser is open; RenderFailed when that does not come to be. */
-  async isReady(signal: AbortSignal): Promise<void> {
-    const late = new RenderFailed('stall', `the browser was not open within ${READY_MS / 1000} s`);
-    await limited(this.ready, READY_MS, late, signal);
+    const late = unusable(`was not open within ${opening_s} s`);
+    return limited(Promise.race([opened, failed]), opening_s * 1000, late);
   }
 
   /** Draw; every progress is reported, and the file's name is returned. Aborting cancels, and returns when it is over. */
@@ -123,7 +127,7 @@ export class Hand {
       // Who stood still once is not asked again.
       this.worn ||= signal.reason instanceof RenderFailed;
       if (signal.aborted) await this.cancel(end);
-      this.hear = () => undefined;
+      this.hear = this.idle;
     }
   }
 
@@ -161,38 +165,5 @@ function kill(pid: number): void {
     process.kill(pid, 'SIGKILL');
   } catch {
     // It was gone already.
-  }
-}
-
-/** The promise, unless it takes too long or nobody wants it any more. */
-async function limited<T>(promise: Promise<T>, ms: number, late: Error, signal?: AbortSignal): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(late);
-    }, ms);
-  });
-  try {
-    return await interrupted(Promise.race([promise, over]), signal);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The promise, unless the signal comes first. */
-async function interrupted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (!signal) return promise;
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => {
-      reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, {once: true});
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (stop) signal.removeEventListener('abort', stop);
   }
 }

@@ -5,7 +5,6 @@
 import type {FailureClass} from './failure';
 
 const REMEMBERED = 1_000;
-const PATIENCE_S = 30;
 const MORE = 3;
 /** Remotion takes no less. */
 const LEAST_S = 7;
@@ -18,12 +17,15 @@ interface Rung {
 export class Ladder {
   private readonly rungs = new Map<string, Rung>();
 
+  /** How long a frame may be waited for at first. */
+  constructor(private readonly patience_s: number) {}
+
   /** What becomes of these tabs, and how many seconds one frame may take; never past the stall timer. */
   step(id: string, tabs: number, stall_s: number): {tabs: number; patience_s: number} {
     const {crashes, stalls} = this.rungs.get(job(id)) ?? {crashes: 0, stalls: 0};
     return {
       tabs: Math.max(1, Math.floor(tabs / 2 ** crashes)),
-      patience_s: Math.min(PATIENCE_S * MORE ** stalls, Math.max(LEAST_S, stall_s * 0.9)),
+      patience_s: Math.min(this.patience_s * MORE ** stalls, Math.max(LEAST_S, stall_s * 0.9)),
     };
   }
 

@@ -4,7 +4,7 @@ import type {Server} from 'node:http';
 import path from 'node:path';
 import {VERSION} from 'remotion/version';
 import {createApp} from './app';
-import {chosen} from './browser';
+import {chosen, type Browser} from './browser';
 import {Bundles} from './bundle';
 import {Crew, program} from './crew';
 import {Files} from './files';
@@ -13,6 +13,8 @@ import {removeLeftovers, Scratch} from './scratch';
 import {BadConfiguration, settings, type Settings} from './settings';
 
 const BAD_CONFIGURATION = 78;
+/** So much longer than opening it may a browser's download take. */
+const DOWNLOAD = 10;
 
 try {
   await main(settings(process.env));
@@ -24,14 +26,15 @@ try {
 async function main(set: Settings): Promise<void> {
   const scratch = prepared(set);
   const browser = chosen(set.browser, set.slots, set.tabs, process.env['PATH'] ?? '');
-  const bundles = new Bundles(set.work, program('bundling'));
-  const crew = new Crew(program('worker'), {executable: browser.executable, mode: browser.mode}, scratch);
+  const bundles = new Bundles(set.work, program('bundling'), set.timeout_s);
+  const crew = crewOf(set, browser, scratch);
   const files = new Files();
   const limits = {
     capacity: browser.slots,
     stall_s: set.stall_s,
     timeout_s: set.timeout_s,
     tabs: browser.tabs,
+    patience_s: set.patience_s,
   };
   const renders = new Renders(limits, crew, bundles, files, scratch);
   const versions = {version: VERSION, browser: () => crew.browser};
@@ -41,14 +44,30 @@ async function main(set: Settings): Promise<void> {
     await crew.close();
     scratch.sweepOwn();
   });
-  crew.keepOne();
   await files.open();
-  await bundles.current();
-  // Only now: who can be asked can also draw.
+  // Only then: who can be asked can also draw.
+  await Promise.all([bundles.current(), opened(crew, browser)]);
   await listen(app, set);
   console.error(
     `remotion ${VERSION} at http://${set.host}:${set.port}, ${browser.executable ?? "Remotion's own browser"}`,
   );
+}
+
+function crewOf(set: Settings, browser: Browser, scratch: Scratch): Crew {
+  const {executable, mode, slots} = browser;
+  // Remotion's own may have to be downloaded first.
+  const opening_s = executable ? set.opening_s : set.opening_s * DOWNLOAD;
+  return new Crew(program('worker'), {executable, mode, opening_s}, scratch, {slots, films: set.films});
+}
+
+/** Who starts us is told at once that a browser cannot be opened, and does not send orders. */
+async function opened(crew: Crew, {executable}: Browser): Promise<void> {
+  const first = crew.keepOne().catch(async (wrong: unknown) => {
+    if (!executable) return;
+    await crew.close();
+    throw new BadConfiguration(wrong instanceof Error ? wrong.message : String(wrong));
+  });
+  if (executable) await first;
 }
 
 function prepared(set: Settings): Scratch {

@@ -5,6 +5,8 @@ import type {FailureClass} from './failure';
 export interface Equipment {
   executable: string | null;
   mode: 'headless-shell' | 'chrome-for-testing';
+  /** How long the browser may take to open. */
+  opening_s: number;
 }
 
 /** One render as a worker is asked for it. */

@@ -12,6 +12,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /** The real path of a file to read; a relative one is looked for in the first directory. */
 export function asset(field: string, value: string, allowed: string[]): string {
+  if (value === '') throw badInput(field, 'is empty', 'the path of a file');
   if (UNPRINTABLE.test(value)) throw badInput(field, 'has control characters', 'the path of a file');
   const found = real(field, path.resolve(allowed[0] ?? '/', value));
   const roots = allowed.map((root) => real(field, root));
@@ -35,6 +36,7 @@ export function outputPath(value: string, container: string, renders: string): s
   const field = 'output_path';
   const allowed = `a path below ${renders}`;
   if (!value) throw badInput(field, 'is missing', allowed);
+  if (value === '') throw badInput(field, 'is empty', 'the path of a file');
   if (UNPRINTABLE.test(value)) throw badInput(field, 'has control characters', allowed);
   if (path.extname(value) !== `.${container}`) {
     throw badInput(field, `'${value}' has another ending`, `.${container}`);

@@ -2,12 +2,13 @@
 import fs from 'node:fs/promises';
 import {badInput} from './failure';
 
-/** Move the file to its name by way of `<name>.part`; only then is it seen. */
-export async function publish(file: string, output: string): Promise<void> {
+/** Move the file to its name by way of `<name>.part`; only then is it seen, and only if nobody has cancelled it. */
+export async function publish(file: string, output: string, signal: AbortSignal): Promise<void> {
   const part = `${output}.part`;
   try {
     await move(file, part);
     await flush(part);
+    signal.throwIfAborted();
     await fs.link(part, output);
   } catch (wrong) {
     const {code} = wrong as NodeJS.ErrnoException;

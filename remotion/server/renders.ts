@@ -3,9 +3,10 @@ import {badInput, classified, RenderFailed, TryAgain} from './failure';
 import {Ladder} from './ladder';
 import {plan, served, type Plan} from './plan';
 import {publish} from './publish';
-import {Render} from './render';
+import {Render, type Status} from './render';
 import {isObject, type Order} from './request';
-import {Scratch} from './scratch';
+import type {Scratch} from './scratch';
+import {interrupted} from './waiting';
 import {Watch} from './watch';
 import type {Bundles} from './bundle';
 import type {Crew} from './crew';
@@ -21,11 +22,12 @@ interface Limits {
   stall_s: number;
   timeout_s: number;
   tabs: number;
+  patience_s: number;
 }
 
 export class Renders {
   readonly known = new Map<string, Render>();
-  private readonly ladder = new Ladder();
+  private readonly ladder: Ladder;
   private closing = false;
 
   constructor(
@@ -34,7 +36,14 @@ export class Renders {
     private readonly bundles: Bundles,
     private readonly files: Files,
     private readonly scratch: Scratch,
-  ) {}
+  ) {
+    this.ladder = new Ladder(limits.patience_s);
+  }
+
+  /** Why nothing can be drawn now; null when all is well. */
+  get trouble(): string | null {
+    return this.crew.trouble;
+  }
 
   /** Renders that have not ended. */
   get busy(): number {
@@ -82,6 +91,7 @@ export class Renders {
 
   private checkRoom(order: Order): void {
     if (this.closing) throw new TryAgain('the render server is stopping; ask again when it is back');
+    if (this.trouble !== null) throw new TryAgain(this.trouble, 503);
     const {capacity} = this.limits;
     if (this.busy >= capacity) {
       const slots = capacity === 1 ? 'the only slot is' : `all ${capacity} slots are`;
@@ -95,14 +105,16 @@ export class Renders {
   private async drive(render: Render): Promise<void> {
     const {signal} = render.stop;
     let failure: RenderFailed | null = null;
+    let status: Status = 'complete';
     try {
+      // A file that has its name is complete, whoever cancels meanwhile.
       await this.drawn(render, await this.accepted(render));
     } catch (wrong) {
       // Stopped is either cancelled, or too late by one of the timers.
       const reason: unknown = signal.aborted ? signal.reason : wrong;
       if (!signal.aborted || reason instanceof RenderFailed) failure = classified(reason);
+      status = failure ? 'failed' : 'cancelled';
     }
-    const status = failure ? 'failed' : signal.aborted ? 'cancelled' : 'complete';
     if (!render.refused && status !== 'cancelled')
       this.ladder.note(render.order.id, failure?.failure ?? null);
     render.end(status, failure);
@@ -111,20 +123,19 @@ export class Renders {
 
   private async accepted(render: Render): Promise<Plan> {
     try {
-      const planned = await plan(render.order);
+      const planned = await interrupted(plan(render.order), render.stop.signal);
       render.frames = render.order.container === 'jpg' ? 1 : planned.frames;
       render.decided.come();
       return planned;
     } catch (wrong) {
-      render.refused = true;
+      render.refused = !render.stop.signal.aborted;
       throw wrong;
     }
   }
 
   private async drawn(render: Render, planned: Plan): Promise<void> {
     const {signal} = render.stop;
-    const bundle = await this.bundles.current();
-    signal.throwIfAborted();
+    const bundle = await interrupted(this.bundles.current(), signal);
     const hand = await this.crew.take(signal);
     const scratch = this.scratch.forRender();
     const {shelf, take} = this.files.shelf();
@@ -133,12 +144,12 @@ export class Renders {
       const task = this.task(planned, bundle, scratch, served(planned, shelf));
       const file = await this.watched(render, hand, task);
       signal.throwIfAborted();
-      await publish(file, render.order.output);
+      await publish(file, render.order.output, signal);
     } finally {
       render.log = hand.tail.text;
       take();
-      Scratch.remove(scratch);
       this.crew.back(hand);
+      this.scratch.giveBack(scratch);
     }
   }
 

@@ -6,6 +6,8 @@ import path from 'node:path';
 /** A socket's path may have 108 characters, and a browser wants many of them. */
 const LONGEST = 60;
 const PART_AGE_MS = 600_000;
+/** A cancelled render may still write for a moment, into a directory that was removed already. */
+const LATE_MS = [1_000, 10_000];
 
 export class Scratch {
   private count = 0;
@@ -22,13 +24,28 @@ export class Scratch {
     return this.make(this.renders);
   }
 
+  /** Its render has ended. */
+  giveBack(directory: string): void {
+    Scratch.remove(directory);
+    for (const ms of LATE_MS) {
+      setTimeout(() => {
+        Scratch.remove(directory);
+      }, ms).unref();
+    }
+  }
+
   /** A name for a worker's own things, its browser's profile among them. */
   forWorker(): string {
     return this.make(this.homes);
   }
 
-  static remove(directory: string): void {
-    fs.rmSync(directory, {recursive: true, force: true, maxRetries: 3});
+  /** What cannot be removed is swept at the next start. */
+  private static remove(directory: string): void {
+    try {
+      fs.rmSync(directory, {recursive: true, force: true, maxRetries: 3});
+    } catch (wrong) {
+      console.error(wrong);
+    }
   }
 
   /** Remove what servers left that are no more. */

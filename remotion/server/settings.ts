@@ -21,6 +21,12 @@ export interface Settings {
   browser: string | null;
   /** Tabs that draw one film; null leaves it to the machine and the browser. */
   tabs: number | null;
+  /** How long a browser may take to open. */
+  opening_s: number;
+  /** How long a frame may be waited for. */
+  patience_s: number;
+  /** Films that a worker and its browser draw before they are replaced. */
+  films: number;
   /** Where bundles, temporary files and browser profiles go. */
   work: string;
 }
@@ -42,6 +48,9 @@ export function settings(env: NodeJS.ProcessEnv): Settings {
     drain_s: number(env, 'REACTOR_RENDERER_DRAIN_S') ?? 1.5,
     browser: env['REACTOR_BROWSER'] || null,
     tabs: whole(env, 'REACTOR_REMOTION_TABS', 1, os.availableParallelism()),
+    opening_s: number(env, 'REACTOR_REMOTION_OPENING_S') ?? 60,
+    patience_s: number(env, 'REACTOR_REMOTION_PATIENCE_S') ?? 30,
+    films: whole(env, 'REACTOR_REMOTION_RENDERS', 1, 1_000_000) ?? 100,
     work: path.join(data, 'remotion'),
   };
 }

@@ -9,13 +9,14 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import {makeCancelSignal, openBrowser, renderMedia, renderStill} from '@remotion/renderer';
-import {classified} from './failure';
+import {classified, inOneLine} from './failure';
 import {codec, encoding, JPEG_QUALITY, STILL_QUALITY} from './encoding';
 import type {Equipment, FromWorker, Task, ToWorker} from './messages';
 
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
 
 const NICENESS = 3;
+const REMOTIONS_LIMIT_MS = 25_000;
 /** Remotion's own servers look for a port from 3000 to 3100, where other servers live; below the system's own. */
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
@@ -36,7 +37,7 @@ process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 os.setPriority(NICENESS);
 
-const browser = await openBrowser('chrome', options);
+const browser = await opened();
 whenGone(browser, () => {
   const message = 'the browser is gone (Target closed)';
   console.error(message);
@@ -49,6 +50,22 @@ process.on('message', (message: ToWorker) => {
   else void draw(message.task);
 });
 tell({tell: 'ready', browser: await versionOf(browser)});
+
+/** Open the browser; without Remotion's own limit, which a cold one on a busy machine exceeds. */
+async function opened(): Promise<Browser> {
+  const {setTimeout} = globalThis;
+  const patient = (run: () => void, ms?: number): NodeJS.Timeout =>
+    setTimeout(run, ms === REMOTIONS_LIMIT_MS ? equipment.opening_s * 1000 : ms);
+  globalThis.setTimeout = Object.assign(patient, setTimeout);
+  try {
+    return await openBrowser('chrome', options);
+  } catch (wrong) {
+    console.error(inOneLine(wrong));
+    process.exit(69);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+}
 
 async function draw(task: Task): Promise<void> {
   let rendered = 0;

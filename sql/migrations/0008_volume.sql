@@ -51,7 +51,7 @@ CREATE TABLE reactor.templates (
         AND coalesce(jsonb_typeof(defaults -> 'params'), 'object') = 'object'
         AND coalesce(jsonb_typeof(defaults -> 'renderer'), 'string') = 'string'
         AND coalesce(defaults ->> 'format', 'full_16_9') IN ('full_16_9', 'short_9_16', 'clip_1_1', 'thumbnail')
-        AND coalesce(defaults ->> 'quality', '1080p') IN ('720p', '1080p', '4k')
+        AND coalesce(defaults ->> 'quality', '1080p') IN ('360p', '720p', '1080p', '4k')
         AND coalesce(defaults ->> 'container', 'mp4') IN ('mp4', 'webm', 'gif')
         AND coalesce(jsonb_typeof(defaults -> 'description'), 'string') = 'string'
         AND coalesce(jsonb_typeof(defaults -> 'hashtags'), 'array') = 'array'

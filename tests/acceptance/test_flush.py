@@ -9,6 +9,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from tests.fix_reactor import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -117,7 +119,10 @@ async def test_ctrl_c_leaves_the_jobs_alone(
             " AND application_name = 'reactor farm' AND state = 'idle' AND query LIKE '%%in_work%%'"
         )
         flush.send_signal(signal.SIGINT)
-        out, errors = flush.communicate(timeout=20)
+        try:
+            out, errors = flush.communicate(timeout=PATIENCE_S)
+        finally:
+            flush.kill()
 
     assert flush.returncode == 130
     assert out == "1 pending jobs are due now\n"

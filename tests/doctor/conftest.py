@@ -58,8 +58,19 @@ class Machine:
         self.program(
             "npm",
             f'echo "$*" >> {shlex.quote(str(self.calls))}\necho npm talks\n[ {code} = 0 ] || exit {code}\n'
-            "/bin/mkdir -p node_modules; : > node_modules/.package-lock.json\n",
+            "/bin/mkdir -p node_modules; /bin/cp package-lock.json node_modules/.package-lock.json\n",
         )
+
+    def packages(self) -> Path:
+        """What npm leaves; the record of what it has installed."""
+        self.modules.mkdir()
+        record = self.modules / ".package-lock.json"
+        shutil.copy(self.project / "package-lock.json", record)
+        return record
+
+    def browser(self, name: str = "chromium") -> Path:
+        """A browser that knows its version."""
+        return self.program(name, "echo Chromium 150.0\n")
 
     def environment(self, **settings: str) -> Mapping[str, str]:
         """Nothing from outside."""
@@ -83,7 +94,7 @@ class Machine:
             cwd=self.data.parent,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr

@@ -6,9 +6,16 @@ import socket
 from typing import TYPE_CHECKING
 
 import psycopg
-import pytest
+
+from reactor.doctor import machine as machine_of_doctor
+from reactor.doctor.machine import typefaces as typefaces_of_doctor
+from reactor.renderserver import typefaces
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
     from tests.doctor.conftest import Machine
 
 TOKEN = "hunter2-hunter2-hunter2"
@@ -23,60 +30,34 @@ def test_a_machine_that_has_all_it_needs_is_well(machine: Machine) -> None:
     assert not machine.data.exists(), "looking makes nothing"
 
 
-def test_what_only_remotion_needs_is_a_note_while_another_renderer_draws(machine: Machine) -> None:
-    checks = machine.doctor().checks
+def test_the_typefaces_have_every_script(machine: Machine) -> None:
+    said = machine.doctor().checks["fonts"]["said"]
 
-    for name in ("node", "npm packages", "browser"):
-        assert checks[name]["state"] == "note"
-        assert "only Remotion needs it" in checks[name]["said"]
-
-
-def test_remotion_needs_node_its_packages_and_a_browser(machine: Machine) -> None:
-    found = machine.doctor(REACTOR_RENDERER="remotion")
-
-    assert (found.code, found.ok) == (1, False)
-    assert found.failed() == {"node", "npm packages", "browser"}
-    assert "nodejs npm" in found.checks["node"]["mend"]
-    assert found.checks["npm packages"]["mend"] == "bin/reactor renderer install remotion"
-    assert "apt-get install chromium" in found.checks["browser"]["mend"]
+    for script in ("9 vendored", "Latin", "Arabic", "Chinese", "Japanese", "Korean", "emoji"):
+        assert script in said
 
 
-def test_with_everything_there_remotion_is_well(machine: Machine) -> None:
-    machine.node()
-    machine.modules.mkdir()
-    (machine.modules / ".package-lock.json").touch()
-    browser = machine.program("chromium")
-    found = machine.doctor(REACTOR_RENDERER="remotion")
+def test_a_script_that_no_typeface_has_is_named_with_what_brings_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(typefaces, "FALLBACKS", typefaces.RIGHT_TO_LEFT)
+    finding = typefaces_of_doctor()
 
-    assert (found.code, found.failed()) == (0, set())
-    assert found.checks["node"]["said"] == "20.11.0"
-    assert found.checks["browser"]["said"] == str(browser)
-
-
-@pytest.mark.parametrize("version", ["v18.20.4", "v20.10.9", "nonsense"])
-def test_an_old_node_is_not_enough(machine: Machine, version: str) -> None:
-    machine.node(version)
-    found = machine.doctor(REACTOR_RENDERER="remotion")
-
-    assert "node" in found.failed()
-    assert "too old" in found.checks["node"]["said"]
+    assert finding.state == "failed"
+    assert "Chinese, Japanese, Korean, emoji" in finding.said
+    assert "git checkout -- reactor/renderserver/fonts" in finding.mend
 
 
-def test_the_shell_is_preferred_and_a_browser_that_is_set_wins(machine: Machine) -> None:
-    machine.program("chromium")
-    shell = machine.program("chromium-headless-shell")
-    mine = machine.program("mine")
+def test_a_typeface_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for path in typefaces.FONTS.glob("*.[ot]tf"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "NotoEmoji-Bold.ttf").write_text("version https://git-lfs.github.com/spec/v1\n")
+    monkeypatch.setattr(machine_of_doctor, "FONTS", tmp_path)
+    finding = typefaces_of_doctor()
 
-    assert machine.doctor().checks["browser"]["said"] == str(shell)
-    assert machine.doctor(REACTOR_BROWSER=str(mine)).checks["browser"]["said"] == str(mine)
-
-
-def test_a_browser_that_is_set_and_not_there_is_named(machine: Machine) -> None:
-    machine.program("chromium")
-    found = machine.doctor(REACTOR_RENDERER="remotion", REACTOR_BROWSER="/no/such/browser")
-
-    assert "browser" in found.failed()
-    assert "/no/such/browser" in found.checks["browser"]["said"]
+    assert (finding.state, finding.said) == ("failed", "NotoEmoji-Bold.ttf cannot be read")
 
 
 def test_every_setting_says_where_it_comes_from_and_secrets_are_hidden(machine: Machine) -> None:
@@ -107,6 +88,7 @@ def test_every_setting_says_where_it_comes_from_and_secrets_are_hidden(machine: 
 
 
 def test_on_a_pipe_it_is_plain_and_eighty_columns_wide(machine: Machine) -> None:
+    machine.npm()
     said = machine.run("doctor", REACTOR_RENDERER="remotion").stdout
 
     assert "\x1b" not in said

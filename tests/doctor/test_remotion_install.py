@@ -34,8 +34,7 @@ def here(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def test_the_server_of_the_checkout_is_started(here: Machine, wanted: Settings) -> None:
     here.node()
-    here.modules.mkdir()
-    (here.modules / ".package-lock.json").touch()
+    here.packages()
 
     assert command_line(wanted) == ["node", str(here.project / "server" / "start.mjs")]
 
@@ -69,8 +68,7 @@ def test_without_node_or_packages_it_names_the_command_that_mends_it(
 
 def test_a_browser_that_is_set_must_be_one(here: Machine, wanted: Settings) -> None:
     here.node()
-    here.modules.mkdir()
-    (here.modules / ".package-lock.json").touch()
+    here.packages()
     absent = wanted.model_copy(update={"browser": Path("/no/such/browser")})
 
     with pytest.raises(BadConfiguration, match="REACTOR_BROWSER: /no/such/browser is not a"):
@@ -101,9 +99,9 @@ def test_the_demo_says_at_once_what_is_missing(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("version", "programs", "said"),
     [
-        (None, ["npm"], "node is not on PATH"),
-        ("v18.20.4", ["npm"], "too old"),
-        ("v20.11.1", [], "npm is not on PATH"),
+        (None, ["npm"], "node is not on PATH; install Node 20.11 or newer with npm"),
+        ("v18.20.4", ["npm"], "Node 18.20.4 is too old; install Node 20.11 or newer"),
+        ("v20.11.1", [], "npm is not on PATH; apt-get install npm"),
     ],
 )
 def test_the_installer_refuses_in_a_sentence(
@@ -118,8 +116,21 @@ def test_the_installer_refuses_in_a_sentence(
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
-    assert "apt-get install nodejs npm" in done.stderr
+    assert done.stdout == ""
     assert not machine.calls.exists()
+
+
+def test_without_a_checkout_every_way_in_says_so_in_a_sentence(machine: Machine) -> None:
+    machine.node()
+    (machine.project / "package.json").unlink()
+    install = machine.run("renderer", "install", "remotion")
+    daemon = machine.run(REACTOR_RENDERER="remotion")
+
+    assert (install.returncode, daemon.returncode) == (1, 78)
+    for done in (install, daemon):
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1
+        assert "an installed package does not contain it; run bin/reactor from" in done.stderr
 
 
 def test_only_what_there_is_can_be_installed(machine: Machine) -> None:

@@ -102,7 +102,7 @@ async def test_never_more_renders_at_once_than_slots(start: Start, table: Table)
     ("columns", "words"),
     [
         ({"format": "cinema"}, ["format", "cinema", "full_16_9, short_9_16, clip_1_1, thumbnail"]),
-        ({"quality": "8k"}, ["quality", "8k", "720p, 1080p, 4k"]),
+        ({"quality": "8k"}, ["quality", "8k", "360p, 720p, 1080p, 4k"]),
         ({"format": "full_16_9", "container": "avi"}, ["container", "avi", "mp4, webm, gif"]),
         ({"params": "[1, 2]"}, ["params", "a JSON object"]),
         ({"params": "null"}, ["params", "a JSON object"]),

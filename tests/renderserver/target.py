@@ -153,10 +153,10 @@ def running(data: Path, **settings: str) -> Generator[Target]:
 
 
 @contextmanager
-def running_remotion(data: Path, **settings: str) -> Generator[Target]:
+def running_remotion(data: Path, *, program: Path = REMOTION, **settings: str) -> Generator[Target]:
     """A Remotion render server of one's own, on the leash that the reactor holds it by."""
     url, environment = prepared(data, settings)
-    command = [sys.executable, "-I", str(LEASH), "--grace", "3", "--", "node", str(REMOTION)]
+    command = [sys.executable, "-I", str(LEASH), "--grace", "3", "--", "node", str(program)]
     with subprocess.Popen(
         command, env=environment, cwd=data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as leash:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from tests.renderserver.conformance import LONG
+from tests.renderserver.family import browsers, workers
 from tests.renderserver.files import content
 from tests.renderserver.target import Target, observed, running_remotion
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STALL_S = 8
-GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +28,6 @@ def own(remotion: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     place = tmp_path_factory.mktemp("own")
     with running_remotion(place, REACTOR_STALL_TIMEOUT_S=str(STALL_S), REACTOR_SLOTS="1") as target:
         yield target
-
-
-def browsers(target: Target) -> list[psutil.Process]:
-    """The leaders of the browsers: who was started with a profile, but as no kind of helper."""
-    found = []
-    for process in target.processes():
-        with suppress(*GONE):
-            said = process.cmdline()
-            is_helper = any(word.startswith("--type=") for word in said)
-            if not is_helper and any("--user-data-dir" in word for word in said):
-                found.append(process)
-    return found
-
-
-def workers(target: Target) -> list[psutil.Process]:
-    """The processes that draw."""
-    found = []
-    for process in target.processes():
-        with suppress(*GONE):
-            if any(word.endswith("worker.mjs") for word in process.cmdline()):
-                found.append(process)
-    return found
 
 
 def test_a_killed_browser_is_a_crash_and_the_next_render_works(own: Target) -> None:

@@ -86,7 +86,7 @@ def test_a_thumbnail_is_a_jpg_whatever_the_container(container: Container) -> No
             {"format": "square"},
             "format: 'square' is unknown (allowed: full_16_9, short_9_16, clip_1_1, thumbnail)",
         ),
-        ({"quality": "8k"}, "quality: '8k' is unknown (allowed: 720p, 1080p, 4k)"),
+        ({"quality": "8k"}, "quality: '8k' is unknown (allowed: 360p, 720p, 1080p, 4k)"),
         ({"container": "avi"}, "container: 'avi' is unknown (allowed: mp4, webm, gif"),
         (
             {"container": "jpg"},

@@ -25,7 +25,7 @@ export function AudioFlame(props: AudioFlameProps & Placed) {
       {heard && (
         <Flames
           heard={heard}
-          now={now}
+          now={props.format === 'thumbnail' ? heard.loudestNear(now) : now}
           width={stage.width}
           height={stage.height}
           palette={colored}
@@ -66,6 +66,7 @@ function Words({stage, ...props}: AudioFlameProps & {stage: Stage}) {
     maxLines: 2,
     leading: 1.3,
   });
+  const rtl = (title.lines.length ? title : subtitle).direction === 'rtl';
   const tag = {stage, now, pace, room: safe.width * 0.46};
   const first = props.niche.trim() ? 1 : 0;
   const last = first + title.lines.length + subtitle.lines.length;
@@ -75,20 +76,21 @@ function Words({stage, ...props}: AudioFlameProps & {stage: Stage}) {
         <div
           style={{
             display: 'flex',
-            flexDirection: title.direction === 'rtl' ? 'row-reverse' : 'row',
+            flexDirection: rtl ? 'row-reverse' : 'row',
             justifyContent: 'space-between',
             alignItems: 'center',
           }}
         >
-          <NicheTag {...tag} text={props.niche} palette={palette} turn={0} />
+          <NicheTag {...tag} text={props.niche} palette={palette} turn={0} end={rtl} />
           {!stage.still && <PlatformTag {...tag} text={props.platform} turn={last} />}
         </div>
-        <Lines block={title} now={now} pace={pace} turn={first} shadow={0.6} />
+        <Lines block={title} now={now} pace={pace} turn={first} rtl={rtl} shadow={0.6} />
         <Lines
           block={subtitle}
           now={now}
           pace={pace}
           turn={first + title.lines.length}
+          rtl={rtl}
           color="rgb(255 255 255 / 0.9)"
           shadow={0.7}
         />

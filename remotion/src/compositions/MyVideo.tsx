@@ -5,7 +5,7 @@ import {choose, css, numberOf} from '../look/palette';
 import {useStage, type Stage} from '../look/stage';
 import {Backdrop} from '../parts/Backdrop';
 import {Headline} from '../parts/Headline';
-import {paceOf, smooth} from '../parts/motion';
+import {leaving, paceOf, smooth} from '../parts/motion';
 import {Rings} from '../parts/Rings';
 import {OPENING_S, scenesOf} from '../props/length';
 import type {MyVideoProps} from '../props/models';
@@ -71,7 +71,12 @@ function Statements({stage, now, begins, each, ...props}: StatementsProps) {
   const at = Math.min(captions.length - 1, Math.max(0, Math.floor((now - begins) / each)));
   const from = begins + at * each;
   const text = captions[at] ?? '';
-  const side = directionOf(text) === 'rtl' ? 'left' : 'right';
+  const pace = paceOf(from, from + each);
+  const rtl = isRtl(text);
+  // Where the script turns about, the darkness goes over to the other side with the words.
+  const before = isRtl(captions[at - 1] ?? text);
+  const arrived = smooth(now, from, CROSSING_S * pace.hurry);
+  const shaded = Number(before) + (Number(rtl) - Number(before)) * arrived;
   return (
     <AbsoluteFill style={{background: css(palette.ground)}}>
       <Backdrop palette={palette} seed={seed} now={now} width={stage.width} height={stage.height} />
@@ -80,8 +85,8 @@ function Statements({stage, now, begins, each, ...props}: StatementsProps) {
         seed={seed + at + 1}
         now={now - from}
         stage={stage}
-        side={side}
-        opacity={0.8}
+        side={rtl ? 'left' : 'right'}
+        opacity={0.8 * leaving(now, pace)}
       />
       <Headline
         key={at}
@@ -92,8 +97,13 @@ function Statements({stage, now, begins, each, ...props}: StatementsProps) {
         palette={palette}
         stage={stage}
         now={now}
-        pace={paceOf(from, from + each)}
+        pace={pace}
+        shaded={shaded}
       />
     </AbsoluteFill>
   );
+}
+
+function isRtl(text: string): boolean {
+  return directionOf(text) === 'rtl';
 }

@@ -5,7 +5,7 @@ import {useMoment} from '../look/moment';
 import {useStage} from '../look/stage';
 import {Backdrop} from '../parts/Backdrop';
 import {Headline} from '../parts/Headline';
-import {paceOf, smooth} from '../parts/motion';
+import {leaving, paceOf} from '../parts/motion';
 import {Rings} from '../parts/Rings';
 import type {TitleCardProps} from '../props/models';
 import {directionOf} from '../type/faces';
@@ -40,11 +40,11 @@ export function TitleScene({stage, now, begins, ends, ...props}: SceneProps) {
   const seed = props.seed ?? numberOf(props.title);
   const pace = paceOf(begins, ends);
   const side = directionOf(props.title || props.subtitle) === 'rtl' ? 'left' : 'right';
-  const leaving = 1 - 0.75 * smooth(now, pace.leave, 0.45 * pace.hurry);
+  const opacity = 0.25 + 0.75 * leaving(now, pace);
   return (
     <AbsoluteFill style={{background: css(palette.ground)}}>
       <Backdrop palette={palette} seed={seed} now={now} width={stage.width} height={stage.height} />
-      <Rings palette={palette} seed={seed} now={now - begins} stage={stage} side={side} opacity={leaving} />
+      <Rings palette={palette} seed={seed} now={now - begins} stage={stage} side={side} opacity={opacity} />
       <Headline {...props} palette={palette} stage={stage} now={now} pace={pace} />
     </AbsoluteFill>
   );

@@ -30,11 +30,6 @@ export function useStage(format?: string): Stage {
   return stageOf(width, height, format);
 }
 
-/** Now and the length of the composition, in seconds. */
-export function seconds(frame: number, fps: number): number {
-  return frame / fps;
-}
-
 export interface Box {
   left: number;
   top: number;

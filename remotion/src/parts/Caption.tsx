@@ -4,7 +4,7 @@ import {css, type Palette} from '../look/palette';
 import {safeArea, type Stage} from '../look/stage';
 import {fit} from '../type/fit';
 import {Lines} from './Lines';
-import {presence, sprung, type Pace} from './motion';
+import {leaving, presence, smooth, sprung, type Pace} from './motion';
 
 interface CaptionProps {
   title: string;
@@ -19,6 +19,8 @@ interface CaptionProps {
 }
 
 const STEPS = 12;
+/** Behind the topmost word, where white reads well even on snow, and at the foot. */
+const DARK = 0.54;
 const DARKEST = 0.8;
 
 export function Caption({stage, now, pace, palette, ...props}: CaptionProps) {
@@ -41,7 +43,7 @@ export function Caption({stage, now, pace, palette, ...props}: CaptionProps) {
     weight: 'medium',
     largest: Math.min(unit * (stage.still ? 6.4 : 5.2), title.lines.length ? title.size * 0.76 : Infinity),
     smallest: unit * 3.2,
-    maxLines: stage.portrait ? 4 : 2,
+    maxLines: stage.portrait ? 4 : 3,
     leading: 1.3,
   });
   if (!title.lines.length && !text.lines.length) return null;
@@ -49,6 +51,8 @@ export function Caption({stage, now, pace, palette, ...props}: CaptionProps) {
   const gap = unit * 2.2;
   const bar = unit * 0.8;
   const words = title.height + text.height + gap * 2 + bar;
+  const reach = unit * 26 + words * 0.2;
+  const height = Math.min(stage.height, below + words + reach);
   const rtl = (title.lines.length ? title : text).direction === 'rtl';
   return (
     <AbsoluteFill>
@@ -58,9 +62,10 @@ export function Caption({stage, now, pace, palette, ...props}: CaptionProps) {
           left: 0,
           right: 0,
           bottom: 0,
-          height: Math.min(stage.height, below + words * 1.2 + unit * 16),
-          background: veil(),
-          opacity: presence(now, pace, 0),
+          height,
+          background: veil(1 - (below + words) / height),
+          // It covers much: darkness that comes at once would be a blink.
+          opacity: smooth(now, pace.enter(0), pace.takes) * leaving(now, pace),
         }}
       />
       <div
@@ -86,13 +91,14 @@ export function Caption({stage, now, pace, palette, ...props}: CaptionProps) {
             transformOrigin: rtl ? 'right' : 'left',
           }}
         />
-        {title.lines.length > 0 && <Lines block={title} now={now} pace={pace} turn={1} />}
+        {title.lines.length > 0 && <Lines block={title} now={now} pace={pace} turn={1} rtl={rtl} />}
         {text.lines.length > 0 && (
           <Lines
             block={text}
             now={now}
             pace={pace}
             turn={1 + title.lines.length}
+            rtl={rtl}
             color="rgb(255 255 255 / 0.94)"
           />
         )}
@@ -101,12 +107,12 @@ export function Caption({stage, now, pace, palette, ...props}: CaptionProps) {
   );
 }
 
-/** Black that fades out upwards, slow at both ends: a straight fade shows where it begins. */
-function veil(): string {
+/** Black that fades out above the words, slow at both ends: a straight fade shows where it begins. */
+function veil(reach: number): string {
   const stops = Array.from({length: STEPS + 1}, (_, step) => {
     const share = step / STEPS;
-    const dark = DARKEST * share * share * (3 - 2 * share);
-    return `rgb(0 0 0 / ${dark.toFixed(3)}) ${(share * 100).toFixed(1)}%`;
+    const dark = DARK * share * share * (3 - 2 * share);
+    return `rgb(0 0 0 / ${dark.toFixed(3)}) ${(share * reach * 100).toFixed(1)}%`;
   });
-  return `linear-gradient(to bottom, ${stops.join(', ')})`;
+  return `linear-gradient(to bottom, ${stops.join(', ')}, rgb(0 0 0 / ${DARKEST}) 100%)`;
 }

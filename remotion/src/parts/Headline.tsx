@@ -5,6 +5,7 @@ import {safeArea, type Box, type Stage} from '../look/stage';
 import {fit, type Block} from '../type/fit';
 import {Lines} from './Lines';
 import {sprung, presence, type Pace} from './motion';
+import {Shade} from './Shade';
 import {NicheTag, PlatformTag, tagSize} from './Tags';
 
 interface HeadlineProps {
@@ -16,10 +17,12 @@ interface HeadlineProps {
   stage: Stage;
   now: number;
   pace: Pace;
+  /** How far the darkness has moved to the right, 0 to 1; where the words stand if nothing is said. */
+  shaded?: number;
 }
 
 export function Headline(props: HeadlineProps) {
-  const {stage, palette, now, pace} = props;
+  const {stage, palette, now, pace, shaded} = props;
   const safe = safeArea(stage, props.platform);
   const {title, subtitle} = blocks(props, stage, safe);
   const tag = {stage, now, pace, room: safe.width * 0.8};
@@ -29,9 +32,9 @@ export function Headline(props: HeadlineProps) {
   const drawn = sprung(now, pace.enter(bar), pace.takes * 1.2);
   return (
     <AbsoluteFill>
-      <AbsoluteFill style={{background: shade(rtl)}} />
+      <Shade right={shaded ?? Number(rtl)} />
       <div style={{position: 'absolute', ...safe, display: 'flex', flexDirection: 'column'}}>
-        <NicheTag {...tag} text={props.niche} palette={palette} turn={0} />
+        <NicheTag {...tag} text={props.niche} palette={palette} turn={0} end={rtl} />
         <div
           style={{
             flexGrow: 1,
@@ -41,7 +44,7 @@ export function Headline(props: HeadlineProps) {
             gap: stage.unit * 3.1,
           }}
         >
-          <Lines block={title} now={now} pace={pace} turn={first} tracking={title.size * -0.012} />
+          <Lines block={title} now={now} pace={pace} turn={first} rtl={rtl} tracking={title.size * -0.012} />
           {title.lines.length + subtitle.lines.length > 0 && (
             <div
               style={{
@@ -56,7 +59,14 @@ export function Headline(props: HeadlineProps) {
               }}
             />
           )}
-          <Lines block={subtitle} now={now} pace={pace} turn={bar + 1} color="rgb(255 255 255 / 0.9)" />
+          <Lines
+            block={subtitle}
+            now={now}
+            pace={pace}
+            turn={bar + 1}
+            rtl={rtl}
+            color="rgb(255 255 255 / 0.9)"
+          />
         </div>
         <PlatformTag
           {...tag}
@@ -96,14 +106,6 @@ function blocks(props: HeadlineProps, stage: Stage, safe: Box): {title: Block; s
     leading: 1.32,
   });
   return {title, subtitle};
-}
-
-/** A little darkness under the words: bright lights pass behind them. */
-function shade(rtl: boolean): string {
-  const stops = [0.36, 0.33, 0.26, 0.16, 0.07, 0.02, 0].map(
-    (dark, step) => `rgb(0 0 0 / ${dark}) ${step * 15}%`,
-  );
-  return `linear-gradient(to ${rtl ? 'left' : 'right'}, ${stops.join(', ')})`;
 }
 
 /** How many letters wide a text is; ideographs count twice. */

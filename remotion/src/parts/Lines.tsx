@@ -10,22 +10,24 @@ interface LinesProps {
   pace: Pace;
   /** The turn of the first line. */
   turn: number;
+  /** The side that all the words around it stand on; else that of its own script. */
+  rtl?: boolean;
   color?: string;
   tracking?: number;
   shadow?: number;
 }
 
-export function Lines({block, now, pace, turn, color = '#fff', tracking, shadow = 0.42}: LinesProps) {
-  const {size, weight} = block;
+export function Lines({block, now, pace, turn, rtl, color = '#fff', tracking, shadow = 0.42}: LinesProps) {
+  const {size, weight, direction} = block;
   return (
     <div
-      dir={block.direction}
+      dir={direction}
       style={{
         color,
         fontSize: size,
         fontFamily: family(weight === 'bold' ? 'display' : 'text'),
         letterSpacing: tracking,
-        textAlign: 'start',
+        textAlign: (rtl ?? direction === 'rtl') ? 'right' : 'left',
         whiteSpace: 'pre',
       }}
     >

@@ -34,17 +34,19 @@ function oneLine(text: string, stage: Stage, room: number, weight: 'bold' | 'med
   });
 }
 
-export function NicheTag(props: TagProps & {palette: Palette}) {
-  const {text, stage, now, pace, turn, palette} = props;
+export function NicheTag(props: TagProps & {palette: Palette; end?: boolean}) {
+  const {text, stage, now, pace, turn, palette, end} = props;
   const tracking = 0.14;
   const block = oneLine(spoken(text).toUpperCase(), stage, props.room / (1 + tracking), 'bold');
   if (!block.lines.length) return null;
   const dot = block.size * 0.6 * sprung(now, pace.enter(turn), pace.takes);
   return (
     <div
-      dir={block.direction}
       style={{
+        alignSelf: end ? 'flex-end' : 'flex-start',
         display: 'flex',
+        // The dot stands at the edge, wherever that is.
+        flexDirection: end ? 'row-reverse' : 'row',
         alignItems: 'center',
         gap: block.size * 0.62,
         opacity: presence(now, pace, turn),
@@ -61,7 +63,7 @@ export function NicheTag(props: TagProps & {palette: Palette}) {
       <div style={{width: block.size * 0.6, display: 'flex', justifyContent: 'center'}}>
         <div style={{width: dot, height: dot, borderRadius: '50%', background: css(palette.accent)}} />
       </div>
-      <span>
+      <span dir={block.direction}>
         <Runs text={block.lines[0] ?? ''} weight="bold" />
       </span>
     </div>

@@ -50,5 +50,10 @@ export function paceOf(begins: number, ends: number): Pace {
 
 /** How visible something is that fades in and leaves at its pace's end. */
 export function presence(now: number, pace: Pace, turn: number): number {
-  return eased(now, pace.enter(turn), pace.takes * 0.7) * (1 - smooth(now, pace.leave, 0.45 * pace.hurry));
+  return eased(now, pace.enter(turn), pace.takes * 0.7) * leaving(now, pace);
+}
+
+/** 1 until its pace's end, where it goes to 0. */
+export function leaving(now: number, pace: Pace): number {
+  return 1 - smooth(now, pace.leave, 0.45 * pace.hurry);
 }

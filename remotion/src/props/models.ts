@@ -28,7 +28,12 @@ const common = {
   subtitle: text,
   niche: text,
   platform: text,
-  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('a whole number from 0 on'),
+  seed: z
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('a whole number from 0 to 9007199254740991'),
   palette: z.enum(PALETTE_NAMES).optional().describe(PALETTE_NAMES.join(', ')),
 };
 const drawn = {
@@ -37,7 +42,7 @@ const drawn = {
   fps: z.int().min(1).max(60).default(30).describe(FPS),
 };
 const images = `a list of 1 to ${MOST_IMAGES} paths of images`;
-const captions = texts.default([]).describe('a list of texts');
+const captions = texts.default([]).describe(`a list of at most ${MOST_IMAGES} texts`);
 const audio = z.string().describe('the path of an audio file');
 
 export const titleCard = z.object(drawn);
@@ -54,8 +59,11 @@ export const audioFlame = z.object({
 });
 export const clip = z.object({
   source: z.string().describe('the path of a video'),
-  in_s: seconds.default(0).describe("seconds from the source's beginning"),
-  out_s: seconds.gt(0).optional().describe("seconds from the source's beginning"),
+  in_s: seconds.default(0).describe(`seconds from the source's beginning, 0 to ${MOST_SECONDS}`),
+  out_s: seconds
+    .gt(0)
+    .optional()
+    .describe(`seconds from the source's beginning, more than 0, up to ${MOST_SECONDS}`),
 });
 export const edlCut = z.object({
   ...common,

@@ -13,6 +13,8 @@ const PIVOT = 400;
 const HELD = 0.86;
 const HELD_TICKS = 12;
 export const TICKS_PER_S = 30;
+/** How far around a moment a louder one is looked for. */
+const NEAR_S = 1.5;
 
 /** A stretch of samples that begins `offset` seconds into the sound. */
 export interface Samples {
@@ -36,6 +38,21 @@ export class Spectrum {
     if (share < 1e-6) return low;
     const high = this.heldAt(tick + 1);
     return low.map((value, band) => value + ((high[band] ?? 0) - value) * share);
+  }
+
+  /** The loudest moment around one, the earliest of equals. */
+  loudestNear(time: number): number {
+    const middle = Math.round(time * TICKS_PER_S);
+    const near = Math.round(NEAR_S * TICKS_PER_S);
+    let best = Math.max(0, middle - near);
+    for (let tick = best + 1; tick <= middle + near; tick++) {
+      if (this.loudnessAt(tick) > this.loudnessAt(best)) best = tick;
+    }
+    return best / TICKS_PER_S;
+  }
+
+  private loudnessAt(tick: number): number {
+    return this.heldAt(tick).reduce((sum, band) => sum + band, 0);
   }
 
   private heldAt(tick: number): Float32Array {

@@ -30,6 +30,7 @@ export interface Block {
 
 const SHRINK = 0.94;
 const BROKEN_BELOW = 1.5;
+const FAR_LEADING = 1.34;
 const ELLIPSIS = '\u2026';
 const known = new Map<string, Block>();
 
@@ -45,7 +46,8 @@ export function fit(text: string, wanted: Wanted): Block {
 }
 
 function fitted(text: string, wanted: Wanted): Block {
-  const {leading = 1.12, weight, maxLines, height, smallest} = wanted;
+  const {weight, maxLines, height, smallest} = wanted;
+  const leading = Math.max(wanted.leading ?? 1.12, reachesFar(text) ? FAR_LEADING : 0);
   const blockOf = (lines: string[], size: number): Block => {
     const lineHeight = Math.round(size * leading);
     const direction = directionOf(text);
@@ -72,6 +74,11 @@ function fitted(text: string, wanted: Wanted): Block {
   } finally {
     ruler.remove();
   }
+}
+
+/** Whether its script has marks far above and below the line, which would touch what stands there. */
+function reachesFar(text: string): boolean {
+  return /[\p{Script=Arabic}\p{Script=Thai}\p{Script=Devanagari}]/u.test(text);
 }
 
 /** An invisible box that text is laid out in. */

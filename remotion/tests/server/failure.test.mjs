@@ -40,3 +40,22 @@ test('the frame is kept, and whatever was thrown becomes one line', () => {
   assert.equal(classified('only text').message, 'only text');
   assert.equal(classified(badInput('id', 'is missing')).message, 'id: is missing');
 });
+
+test('an encoder that fails says why, without its banner', () => {
+  const banner = 'ffmpeg version n7.1\n  configuration: --disable-everything --enable-error\n';
+  const said = (line) =>
+    classified(
+      new Error(
+        `FFmpeg quit with code 228 \nThe FFmpeg output was ${banner}  lib 1\n${line}\nConversion failed!`,
+      ),
+    );
+  assert.equal(
+    said('frame= 31\r[out#0/webm] Error writing trailer: No space left on device').message,
+    'FFmpeg quit with code 228: [out#0/webm] Error writing trailer: No space left on device',
+  );
+  assert.equal(said('Invalid data found').failure, 'crash');
+  assert.equal(
+    said('[in#0] Invalid data found').message,
+    'FFmpeg quit with code 228: [in#0] Invalid data found',
+  );
+});

@@ -11,8 +11,8 @@ const WRONG = [
   ['title-card', {fps: 29.97}, 'props.fps: is 29.97 (allowed: a whole number from 1 to 60)'],
   ['title-card', {title: 3}, 'props.title: is 3 (allowed: text)'],
   ['title-card', {title: {}}, 'props.title: is an object (allowed: text)'],
-  ['title-card', {seed: -1}, 'props.seed: is -1 (allowed: a whole number from 0 on)'],
-  ['title-card', {seed: true}, 'props.seed: is true (allowed: a whole number from 0 on)'],
+  ['title-card', {seed: -1}, 'props.seed: is -1 (allowed: a whole number from 0 to 9007199254740991)'],
+  ['title-card', {seed: true}, 'props.seed: is true (allowed: a whole number from 0 to 9007199254740991)'],
   [
     'title-card',
     {duration_s: 0.4},
@@ -31,19 +31,19 @@ const WRONG = [
   ['slideshow', {}, 'props.images: is missing (allowed: a list of 1 to 40 paths of images)'],
   ['slideshow', {images: []}, 'props.images: is a list of 0 (allowed: a list of 1 to 40 paths of images)'],
   ['slideshow', {images: ['a', 3]}, 'props.images[1]: is 3 (allowed: a list of 1 to 40 paths of images)'],
-  ['slideshow', {images: ['a'], captions: 7}, 'props.captions: is 7 (allowed: a list of texts)'],
+  ['slideshow', {images: ['a'], captions: 7}, 'props.captions: is 7 (allowed: a list of at most 40 texts)'],
   ['audio-visualizer', {}, 'props.audio: is missing (allowed: the path of an audio file)'],
   ['audio-visualizer', {audio: 'a', style: 'bars'}, "props.style: is 'bars' (allowed: flame)"],
   ['edl-cut', {clips: [{}]}, 'props.clips[0].source: is missing (allowed: the path of a video)'],
   [
     'edl-cut',
     {clips: [{source: 'a', in_s: -1}]},
-    "props.clips[0].in_s: is -1 (allowed: seconds from the source's beginning)",
+    "props.clips[0].in_s: is -1 (allowed: seconds from the source's beginning, 0 to 1000000)",
   ],
   [
     'edl-cut',
     {clips: [{source: 'a', out_s: 0}]},
-    "props.clips[0].out_s: is 0 (allowed: seconds from the source's beginning)",
+    "props.clips[0].out_s: is 0 (allowed: seconds from the source's beginning, more than 0, up to 1000000)",
   ],
   [
     'edl-cut',
