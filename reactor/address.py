@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from urllib.parse import urlsplit
 
 
 def is_network(text: str) -> bool:
@@ -21,6 +22,12 @@ def split_address(value: str) -> tuple[str, int]:
     if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError("write it like 127.0.0.1:8787")
     return host.strip("[]"), int(port)
+
+
+def without_password(url: str) -> str:
+    """The address as people may read it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def is_free(host: str, port: int) -> bool:

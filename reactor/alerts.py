@@ -10,12 +10,12 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from reactor.address import without_password
 from reactor.db import alerts
 from reactor.db.alerts import Reported
 from reactor.errors import FieldError, Invalid
 from reactor.observe import Seen
 from reactor.renderers.process import is_here, runs_here
-from reactor.renderers.server import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,11 +11,12 @@ import random
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import anyio
 import httpx
 
+from reactor.address import without_password
 from reactor.errors import FailureClass, RenderFailed, bad_input
 from reactor.renderers.answers import (
     ACCEPTED,
@@ -25,6 +26,7 @@ from reactor.renderers.answers import (
     State,
     read_health,
     read_id,
+    read_message,
     read_refusal,
     read_status,
 )
@@ -107,7 +109,8 @@ class RenderServer:
         answer = await self._ask("GET", "/health", within_s=within_s)
         if health := read_health(answer):
             return health
-        raise self._strange(f"answered {answer.status} to GET /health, but not as a render server")
+        said = read_message(answer) or "not as a render server"
+        raise self._strange(f"answered {answer.status} to GET /health: {said}")
 
     async def render(self, order: Order, report: Callable[[Progress], None]) -> Rendered:
         """Order the render and follow it to its end; cancelling stops it at the server first."""
@@ -292,9 +295,3 @@ def inside(path: Path, directory: Path) -> Path | None:
     except (OSError, RuntimeError, ValueError):
         return None
     return path if lies and path.resolve() != directory.resolve() else None
-
-
-def without_password(url: str) -> str:
-    """The address as people may read it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -39,6 +39,19 @@ async function compile() {
   for (const {path: file, text} of outputFiles) keep(file, text);
 }
 
+/** What is wrong and what to do about it; an error nobody has thought of stays what it is. */
+function explained(wrong) {
+  switch (wrong?.code) {
+    case 'ERR_MODULE_NOT_FOUND':
+      return `npm packages are missing; run: npm ci --prefix ${path.dirname(server)}`;
+    case 'EACCES':
+    case 'EROFS':
+      return `${built} cannot be written to; start the server once as the owner of ${path.dirname(server)}`;
+    default:
+      return wrong;
+  }
+}
+
 if (Number(process.versions.node.split('.')[0]) < MINIMUM) {
   console.error(
     `the Remotion render server needs Node ${MINIMUM} or newer; this is ${process.versions.node}`,
@@ -48,8 +61,7 @@ if (Number(process.versions.node.split('.')[0]) < MINIMUM) {
 try {
   await compile();
 } catch (wrong) {
-  const missing = wrong?.code === 'ERR_MODULE_NOT_FOUND';
-  console.error(missing ? `npm packages are missing; run: npm ci --prefix ${path.dirname(server)}` : wrong);
+  console.error(explained(wrong));
   process.exit(78);
 }
 await import(pathToFileURL(path.join(built, 'main.mjs')).href);

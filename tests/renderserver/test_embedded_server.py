@@ -40,7 +40,8 @@ def refused(target: Target, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("quality", "size"), [("360p", (640, 360)), ("720p", (1280, 720)), ("1080p", (1920, 1080)), ("4k", (3840, 2160))]
+    ("quality", "size"),
+    [("360p", (640, 360)), ("720p", (1280, 720)), ("1080p", (1920, 1080)), ("4k", (3840, 2160))],
 )
 def test_every_quality_has_its_size(embedded: Target, quality: str, size: tuple[int, int]) -> None:
     assert content(embedded.finished(quality=quality, **THUMBNAIL)).size == size
