@@ -13,6 +13,7 @@ import {classified, inOneLine} from './failure';
 import {codec, encoding, JPEG_QUALITY, STILL_QUALITY} from './encoding';
 import type {Equipment, FromWorker, Task, ToWorker} from './messages';
 
+type CancelSignal = ReturnType<typeof makeCancelSignal>['cancelSignal'];
 type Browser = Awaited<ReturnType<typeof openBrowser>>;
 
 const NICENESS = 3;
@@ -76,16 +77,11 @@ async function draw(task: Task): Promise<void> {
   mkdirSync(process.env['TMPDIR'], {recursive: true});
   try {
     const file = path.join(task.scratch, `film.${task.container}`);
-    await (task.container === 'jpg' ? still : film)(
-      task,
-      file,
-      await freePort(),
-      signal.cancelSignal,
-      (drawn, encoded) => {
-        rendered = drawn;
-        tell({tell: 'progress', rendered, encoded});
-      },
-    );
+    const draws = task.container === 'jpg' ? still : film;
+    await draws(task, file, signal.cancelSignal, (drawn, encoded) => {
+      rendered = drawn;
+      tell({tell: 'progress', rendered, encoded});
+    });
     tell({tell: 'done', file});
   } catch (wrong) {
     console.error(wrong);
@@ -97,60 +93,44 @@ async function draw(task: Task): Promise<void> {
   }
 }
 
-type CancelSignal = ReturnType<typeof makeCancelSignal>['cancelSignal'];
-type OnProgress = (rendered: number, encoded: number) => void;
+type Report = (rendered: number, encoded: number) => void;
 
-async function film(
-  task: Task,
-  file: string,
-  port: number,
-  cancelSignal: CancelSignal,
-  report: OnProgress,
-): Promise<void> {
-  await renderMedia({
+/** What a film and a still are told alike. */
+async function common(task: Task, cancelSignal: CancelSignal) {
+  return {
     ...options,
-    ...encoding(task.container, task.frames / task.fps),
     composition: videoConfig(task),
     inputProps: task.props,
     serveUrl: task.bundle,
     puppeteerInstance: browser,
-    outputLocation: file,
     overwrite: true,
-    port,
+    port: await freePort(),
     cancelSignal,
-    concurrency: task.tabs,
     imageFormat: 'jpeg',
-    jpegQuality: JPEG_QUALITY,
     timeoutInMilliseconds: task.patience_s * 1000,
+    onBrowserLog: logged,
+  } as const;
+}
+
+async function film(task: Task, file: string, cancelSignal: CancelSignal, report: Report): Promise<void> {
+  await renderMedia({
+    ...(await common(task, cancelSignal)),
+    ...encoding(task.container, task.frames / task.fps),
+    outputLocation: file,
+    concurrency: task.tabs,
+    jpegQuality: JPEG_QUALITY,
     onProgress: ({renderedFrames, encodedFrames}) => {
       report(renderedFrames, encodedFrames);
     },
-    onBrowserLog: logged,
   });
 }
 
-async function still(
-  task: Task,
-  file: string,
-  port: number,
-  cancelSignal: CancelSignal,
-  report: OnProgress,
-): Promise<void> {
+async function still(task: Task, file: string, cancelSignal: CancelSignal, report: Report): Promise<void> {
   await renderStill({
-    ...options,
-    composition: videoConfig(task),
-    inputProps: task.props,
-    serveUrl: task.bundle,
-    puppeteerInstance: browser,
+    ...(await common(task, cancelSignal)),
     output: file,
-    overwrite: true,
-    port,
-    cancelSignal,
-    imageFormat: 'jpeg',
     jpegQuality: STILL_QUALITY,
     frame: Math.min(task.frames - 1, task.fps),
-    timeoutInMilliseconds: task.patience_s * 1000,
-    onBrowserLog: logged,
   });
   report(1, 1);
 }

@@ -98,6 +98,15 @@ async def test_what_is_no_render_server_has_no_health(
     assert caught.value.failure is CLASS.INFRASTRUCTURE
 
 
+async def test_a_server_that_says_what_ails_it_is_quoted(
+    client: RenderServer, fake: FakeServer
+) -> None:
+    fake.tell(health=says({"ok": False, "message": "no browser can be opened"}))
+
+    with pytest.raises(RenderFailed, match="to GET /health: no browser can be opened"):
+        await client.fetch_health()
+
+
 async def test_slots_are_what_the_server_takes_and_none_while_it_is_down(
     client: RenderServer, fake: FakeServer
 ) -> None:
