@@ -3,7 +3,7 @@ import {accessSync, constants} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** In the order of preference: the shell starts quicker, and its tabs draw side by side. */
+/** In the order of preference: the shell is smaller, and its tabs draw side by side. */
 const NAMES = [
   'chromium-headless-shell',
   'chrome-headless-shell',
@@ -28,8 +28,8 @@ export interface Browser {
 /**
  * The browser that is set, else the first on PATH, else Remotion's own download.
  *
- * Only one tab of a whole Chromium is painted at a time, and it waits more than it works: there several films at
- * once use the machine. A shell paints its tabs side by side, and one film has them all.
+ * A browser waits more than it works, so several films at once use the machine best, one's encoding beside the
+ * other's frames. What processors are left then are for more tabs, which only a shell paints side by side.
  */
 export function chosen(
   set: string | null,
@@ -40,7 +40,7 @@ export function chosen(
   const executable = set ?? onPath(searchPath);
   const shell = !executable || path.basename(executable).includes('headless-shell');
   const processors = os.availableParallelism();
-  const films = slots ?? (shell ? 1 : Math.min(MOST_SLOTS, processors));
+  const films = slots ?? Math.min(MOST_SLOTS, processors);
   const share = Math.min(MOST_TABS, Math.max(1, Math.floor(processors / films)));
   return {
     executable,
