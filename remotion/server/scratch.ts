@@ -3,8 +3,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** A socket's path may have 108 characters, and a browser wants many of them. */
-const LONGEST = 60;
+/** What a socket's path may have, and what a browser's has behind the directory that it is given. */
+const SOCKET_PATH = 107;
+const SOCKET = '/1234567-1234/org.chromium.Chromium.123456/SingletonSocket';
+const uid = process.getuid?.() ?? 0;
 const PART_AGE_MS = 600_000;
 /** A cancelled render may still write for a moment, into a directory that was removed already. */
 const LATE_MS = [1_000, 10_000];
@@ -16,7 +18,7 @@ export class Scratch {
 
   constructor(work: string) {
     this.renders = path.join(work, 'tmp');
-    this.homes = work.length > LONGEST ? path.join(os.tmpdir(), 'reactor-remotion') : path.join(work, 'home');
+    this.homes = homes(work);
   }
 
   /** An empty directory for a render, on the disk its file will be on. */
@@ -73,6 +75,30 @@ export class Scratch {
     fs.mkdirSync(directory, {recursive: true, mode: 0o700});
     return directory;
   }
+}
+
+/** Where workers have their own things: beside the renders, or in a temporary directory when that is too long. */
+export function homes(work: string): string {
+  const beside = path.join(work, 'home');
+  if (fits(beside)) return beside;
+  const temporary = fits(path.join(os.tmpdir(), 'reactor-123456')) ? os.tmpdir() : '/tmp';
+  const ours = path.join(temporary, `reactor-${uid}`);
+  try {
+    fs.mkdirSync(ours, {mode: 0o700});
+  } catch (wrong) {
+    if ((wrong as NodeJS.ErrnoException).code !== 'EEXIST') throw wrong;
+  }
+  // Anybody may have made something of that name.
+  return isOurs(ours) ? ours : fs.mkdtempSync(path.join(temporary, 'reactor-'));
+}
+
+function fits(directory: string): boolean {
+  return Buffer.byteLength(directory + SOCKET) <= SOCKET_PATH;
+}
+
+function isOurs(directory: string): boolean {
+  const stat = fs.lstatSync(directory);
+  return stat.isDirectory() && stat.uid === uid && (stat.mode & 0o077) === 0;
 }
 
 /** Halves that a killed server left among the renders, once nobody can be writing them. */

@@ -266,7 +266,9 @@ async def test_work_done_elsewhere_sets_its_times_and_keeps_what_it_made(
     assert begun.render_completed_at is None
     assert (done.status, done.progress, done.metadata) == ("complete", 100, {"a": 1, "b": 2})
     assert (done.video_url, done.duration_s, done.width) == ("https://cdn.example/v.mp4", 4, 1280)
-    assert done.render_completed_at == done.completed_at
+    assert done.render_completed_at
+    assert done.completed_at
+    assert begun.render_started_at <= done.render_completed_at <= done.completed_at
     assert await table.rows("SELECT renderer, outcome FROM reactor.attempts") == [
         ("elsewhere", "complete")
     ]

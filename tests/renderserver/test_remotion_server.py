@@ -133,6 +133,14 @@ def test_no_process_outlives_a_killed_server(remotion: Target, tmp_path: Path) -
         assert list((tmp_path / "remotion" / "tmp").iterdir()) == []
 
 
+def test_a_long_data_directory_leaves_room_for_the_browsers_socket(
+    remotion: Target, tmp_path: Path
+) -> None:
+    assert remotion.pid
+    with running_remotion(tmp_path / "far" / ("away" * 20)) as target:
+        assert target.finished(quality="360p").is_file()
+
+
 def test_a_taken_port_is_one_line(
     own: Target, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
