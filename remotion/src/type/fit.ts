@@ -87,7 +87,7 @@ class Ruler {
   private lineHeight = 1;
 
   constructor(
-    text: string,
+    private readonly text: string,
     private readonly weight: Weight,
     private readonly width: number,
   ) {
@@ -131,8 +131,21 @@ class Ruler {
     // Where words may be broken, balancing breaks them for evenness' sake, too.
     style.setProperty('text-wrap-style', broken ? 'auto' : 'balance');
     style.overflowWrap = broken ? 'anywhere' : 'normal';
-    const breaksWords = !broken && this.box.scrollWidth > this.width + 1;
+    const breaksWords = !broken && this.breaksWords();
     return {rows: Math.round(this.box.offsetHeight / this.lineHeight), breaksWords};
+  }
+
+  /** Whether a word does not fit into a line: it juts out, or was broken where words have no spaces between them. */
+  private breaksWords(): boolean {
+    if (!this.box.lang) return this.box.scrollWidth > this.width + 1;
+    const words = new Intl.Segmenter(this.box.lang, {granularity: 'word'}).segment(this.text);
+    const beginnings = new Set([...words].map(({index}) => index));
+    let at = 0;
+    return this.lines().some((line) => {
+      const begins = this.text.indexOf(line, at);
+      at = begins + line.length;
+      return !beginnings.has(begins);
+    });
   }
 
   /** The lines as they were broken. */
