@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import av
 from PIL import ImageStat
 
+from reactor.renderserver.frames import as_picture
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,7 +38,9 @@ def burning(server: Target, *, sound_s: float, film_s: float) -> list[float]:
     props = {"audio": "noise.wav", "duration_s": film_s, "fps": FPS, "seed": 1}
     film = server.finished(template="AudioFlame", quality="360p", format="short_9_16", props=props)
     with av.open(str(film)) as file:
-        pictures = [frame.to_image().convert("L") for frame in file.decode(video=0)]
+        pictures = [
+            as_picture(frame.reformat(format="gray"), "L") for frame in file.decode(video=0)
+        ]
     width, height = pictures[0].size
     return [ImageStat.Stat(one.crop((0, height // 2, width, height))).mean[0] for one in pictures]
 
