@@ -77,6 +77,8 @@ const NAMES: Record<string, string> = {
   facebook: 'Facebook',
   snapchat: 'Snapchat',
   linkedin: 'LinkedIn',
+  threads: 'Threads',
+  pinterest: 'Pinterest',
   shorts: 'Shorts',
   reels: 'Reels',
   stories: 'Stories',
