@@ -18,6 +18,7 @@ from tests.renderserver.clips import (
     read,
     waveform,
 )
+from tests.sessions.test_session_acceptance import CUTS, SHOWN, trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
     from tests.acceptance.conftest import Daemon
     from tests.fix_reactor import Table
 
-CUTS = [
-    {"asset": "yellow", "in_s": 0.4, "out_s": 1.2},
-    {"asset": "cyan", "in_s": 1.0, "out_s": 1.6},
-    {"asset": "yellow", "in_s": 1.6, "out_s": 2.0},
-]
-SHOWN = [
-    *(("yellow", number) for number in range(10, 30)),
-    *(("cyan", number) for number in range(25, 40)),
-    *(("yellow", number) for number in range(40, 50)),
-]
 SIZES = {
     "full_16_9": (640, 360),
     "short_9_16": (360, 640),
@@ -62,21 +53,13 @@ async def write_session(client: httpx.AsyncClient, uploads: Path) -> None:
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
-async def trigger(client: httpx.AsyncClient, shape: str) -> int:
-    """Ask for the session in that shape; the job's id."""
-    body = {"sessionId": "s1", "format": shape, "quality": "360p"}
-    answer = await client.post("/api/render-jobs/trigger", json=body)
-    assert answer.status_code == 201, answer.text
-    return int(answer.json()["data"]["jobId"])
-
-
 async def test_a_locked_session_is_cut_to_the_frame_in_every_shape(
     start: Callable[..., Daemon], table: Table, data: Path
 ) -> None:
     daemon = await with_remotion(start, REACTOR_SLOTS="2")
     async with httpx.AsyncClient(base_url=daemon.url, trust_env=False) as client:
         await write_session(client, data / "uploads")
-        jobs = [await trigger(client, shape) for shape in SIZES]
+        jobs = [await trigger(client, shape, "360p") for shape in SIZES]
         for job in jobs:
             await table.until(
                 "status IN ('complete', 'failed') FROM actp_gen_jobs WHERE id = %(id)s",

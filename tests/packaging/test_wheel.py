@@ -59,22 +59,26 @@ def test_the_wheel_holds_every_sql_file_and_no_tests(wheel: Path) -> None:
     }
 
 
+def reactor(
+    python: Path, directory: Path, environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the installed wheel to its end."""
+    return subprocess.run(
+        [str(python), "-m", "reactor", *arguments],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
 def test_the_installed_wheel_migrates_an_embedded_database(
     elsewhere: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    def reactor(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(elsewhere), "-m", "reactor", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-
-    migrated = reactor("migrate")
-    checked = reactor("migrate", "--check")
+    migrated = reactor(elsewhere, tmp_path, environment, "migrate")
+    checked = reactor(elsewhere, tmp_path, environment, "migrate", "--check")
 
     assert migrated.returncode == 0, migrated.stderr
     assert checked.returncode == 0, checked.stderr
@@ -83,15 +87,7 @@ def test_the_installed_wheel_migrates_an_embedded_database(
 def test_the_installed_wheel_says_that_remotion_needs_a_checkout(
     elsewhere: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    refused = subprocess.run(
-        [str(elsewhere), "-m", "reactor", "demo", "--renderer", "remotion"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    refused = reactor(elsewhere, tmp_path, environment, "demo", "--renderer", "remotion")
 
     assert refused.returncode == 78
     assert "from a checkout of the repository" in refused.stderr

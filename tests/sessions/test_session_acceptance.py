@@ -51,9 +51,9 @@ async def write_session(client: httpx.AsyncClient, uploads: Path) -> None:
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
-async def trigger(client: httpx.AsyncClient, shape: str) -> int:
+async def trigger(client: httpx.AsyncClient, shape: str, quality: str = "720p") -> int:
     """Ask for the session in that shape; the job's id."""
-    body = {"sessionId": "s1", "format": shape, "quality": "720p"}
+    body = {"sessionId": "s1", "format": shape, "quality": quality}
     answer = await client.post("/api/render-jobs/trigger", json=body)
     assert answer.status_code == 201, answer.text
     return int(answer.json()["data"]["jobId"])
