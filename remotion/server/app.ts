@@ -12,7 +12,7 @@ export const NAME = 'remotion';
 const LONGEST_WAIT_S = 30;
 
 export interface Versions {
-  version: string;
+  version(): string;
   browser(): string;
 }
 
@@ -68,7 +68,7 @@ class App {
       ok: trouble === null,
       ...(trouble === null ? {} : {message: trouble}),
       name: NAME,
-      version: this.versions.version,
+      version: this.versions.version(),
       pid: process.pid,
       capacity: this.renders.limits.capacity,
       busy: this.renders.busy,

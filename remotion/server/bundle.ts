@@ -17,10 +17,12 @@ const TAIL = 600;
 /** The place where bundles are kept: with the project, or where that cannot be written to, with the data. */
 export class Bundles {
   private made: {print: string; directory: Promise<string>} | null = null;
+  private hashed: {print: string; hash: string} | null = null;
 
   constructor(
     private readonly otherwise: string,
     private readonly bundling: string,
+    private readonly worker: string,
     /** How long a render may use a bundle. */
     private readonly used_s: number,
   ) {}
@@ -38,6 +40,25 @@ export class Bundles {
     return this.latest();
   }
 
+  /** A few letters for the look that films have now. */
+  get look(): string {
+    try {
+      return this.hash.slice(0, 8);
+    } catch {
+      // A source is just being saved.
+      return this.hashed?.hash.slice(0, 8) ?? 'unknown';
+    }
+  }
+
+  /** Sixteen letters for everything that a film's look depends on. */
+  private get hash(): string {
+    const print = footprint();
+    if (this.hashed?.print !== print) {
+      this.hashed = {print, hash: contentHash([...files(), this.bundling, this.worker])};
+    }
+    return this.hashed.hash;
+  }
+
   private latest(): Promise<string> {
     const print = footprint();
     if (this.made?.print !== print) {
@@ -52,7 +73,7 @@ export class Bundles {
   }
 
   private async find(): Promise<string> {
-    const name = `bundle-${contentHash(this.bundling)}`;
+    const name = `bundle-${this.hash}`;
     const places = [path.join(PROJECT, 'build'), this.otherwise];
     const known = places.map((place) => path.join(place, name)).find(isWhole);
     if (known) return known;
@@ -113,9 +134,9 @@ function footprint(): string {
     .join('\n');
 }
 
-function contentHash(bundling: string): string {
+function contentHash(contents: string[]): string {
   const hash = crypto.createHash('sha256');
-  for (const file of [...files(), bundling]) {
+  for (const file of contents) {
     hash
       .update(`${path.relative(PROJECT, file)}\0`)
       .update(fs.readFileSync(file))

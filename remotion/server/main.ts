@@ -26,7 +26,7 @@ try {
 async function main(set: Settings): Promise<void> {
   const scratch = prepared(set);
   const browser = chosen(set.browser, set.slots, set.tabs, process.env['PATH'] ?? '');
-  const bundles = new Bundles(set.work, program('bundling'), set.timeout_s);
+  const bundles = new Bundles(set.work, program('bundling'), program('worker'), set.timeout_s);
   const crew = crewOf(set, browser, scratch);
   const files = new Files();
   const limits = {
@@ -37,7 +37,8 @@ async function main(set: Settings): Promise<void> {
     patience_s: set.patience_s,
   };
   const renders = new Renders(limits, crew, bundles, files, scratch);
-  const versions = {version: VERSION, browser: () => crew.browser};
+  // Whoever takes over what was drawn before has to know that it would look otherwise now.
+  const versions = {version: () => `${VERSION}+${bundles.look}`, browser: () => crew.browser};
   const app = createApp(renders, {renders: set.renders, assets: set.assets}, versions, set.host);
   stopOnSignal(async () => {
     await renders.close(set.drain_s);

@@ -121,10 +121,18 @@ def order(title: str, **changes: Any) -> dict[str, Any]:
     return {**SMALL, "props": {"title": title, "duration_s": 1.5, "fps": 4}, **changes}
 
 
+def version(target: Target) -> str:
+    """What the reactor's cache knows the renderer by."""
+    with target.client() as client:
+        return str(client.get("/health").json()["version"])
+
+
 def test_the_next_order_after_a_change_is_drawn_anew_and_old_bundles_go(
     project: Project, own: Target
 ) -> None:
+    before = version(own)
     assert colour(own.finished(**SMALL, props=SHORT)) == (1, 0, 0)
+    assert version(own) == before
     [red] = project.bundles()
     for number in range(4):
         project.age(f"bundle-{number:016d}", LONG_AGO_S + number)
@@ -136,6 +144,8 @@ def test_the_next_order_after_a_change_is_drawn_anew_and_old_bundles_go(
     for name in others:
         project.age(name, 0)
     project.paint("#00ff00")
+    # A film of the old look is not taken over for the new one.
+    assert version(own) != before
     assert colour(own.finished(**SMALL, props=SHORT)) == (0, 1, 0)
     kept = project.bundles()
     assert {red, *others} < kept
