@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reactor.errors import RenderFailed
     from reactor.renderers.base import Order
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 LOOK_S = 0.02
 
 

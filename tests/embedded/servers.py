@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 GRACE_S = 0.2
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 POLL_S = 0.01
 USE_UNTIL_INPUT_ENDS = """
 import sys

@@ -123,14 +123,16 @@ async def finish(table: Table, job_id: int, status: str = "complete") -> None:
             await jobs.fail(conn, job_id, "the paint is out")
 
 
-async def hang_up(table: Table) -> int:
-    """End all of the client's sessions, as a restarted database would; how many there were."""
-    ended = await table.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+async def hang_up(table: Table) -> None:
+    """End all of the client's sessions, as a restarted database would; there is at least one.
+
+    It returns once they are gone: a session that is ending is still listed as the idle one it was.
+    """
+    await table.until(
+        "count(*) FILTER (WHERE pg_terminate_backend(pid, 10000)) > 0 FROM pg_stat_activity"
         " WHERE application_name = %(name)s AND datname = current_database()",
         name=CLIENT,
     )
-    return len(ended)
 
 
 async def until_listening(table: Table) -> None:

@@ -141,7 +141,7 @@ async def test_lost_connections_lose_no_event(farm: Any, table: Table) -> None:
             made.append(await table.insert())
             if number % 7 == 3:
                 await until_listening(table)
-                assert await hang_up(table) > 0
+                await hang_up(table)
 
     with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tg, aclosing(farm.events(since=start)) as events:

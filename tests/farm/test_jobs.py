@@ -166,7 +166,7 @@ async def test_all_that_match_are_read_over_many_pages(farm: Any, table: Table) 
 
 async def test_sessions_that_the_server_ended_are_replaced(farm: Any, table: Table) -> None:
     job = await farm.create_job("t")
-    assert await hang_up(table) > 0
+    await hang_up(table)
 
     assert await farm.get_job(job) == job
 

@@ -86,7 +86,7 @@ async def test_a_wait_outlives_its_connection(farm: Any, table: Table) -> None:
     async with anyio.create_task_group() as tg:
         tg.start_soon(ended.wait, farm, job)
         await until_listening(table)
-        assert await hang_up(table) > 0
+        await hang_up(table)
         await finish(table, job.id)
 
     assert [job.status for job in ended.jobs] == ["complete"]

@@ -21,13 +21,25 @@ def workers(target: Target) -> list[psutil.Process]:
 
 
 def browsers(target: Target) -> list[psutil.Process]:
-    """The leaders of the browsers: who was started with a profile, but as no kind of helper."""
-    return [
+    """The leaders of the browsers: who was started with a profile, but as no kind of helper.
+
+    A helper that was just forked still has its leader's command line, so a leader's child is none.
+    """
+    alike = [
         one
         for one, said in family(target)
         if any("--user-data-dir" in word for word in said)
         and not any(word.startswith("--type=") for word in said)
     ]
+    known = {one.pid for one in alike}
+    return [one for one in alike if parent_of(one) not in known]
+
+
+def parent_of(process: psutil.Process) -> int | None:
+    """The parent's number; none once the process is gone."""
+    with suppress(*GONE):
+        return process.ppid()
+    return None
 
 
 def tabs(target: Target) -> list[psutil.Process]:

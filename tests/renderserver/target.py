@@ -122,7 +122,7 @@ class Target:
         return psutil.Process(self.pid).children(recursive=True)
 
 
-def observed(look: Callable[[], T], right: Callable[[T], bool], *, within_s: float = 20) -> T:
+def observed(look: Callable[[], T], right: Callable[[T], bool], *, within_s: float = 60) -> T:
     """What one sees once it is right."""
     deadline = time.monotonic() + within_s
     while True:

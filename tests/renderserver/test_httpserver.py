@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Iterator
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 JSON = {"content-type": "application/json"}
 
 

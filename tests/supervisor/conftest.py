@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Supervised = Callable[..., Awaitable["Stage"]]
 
 RENDERER = Path(__file__).with_name("fake_renderer.py")
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Stage:

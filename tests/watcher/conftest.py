@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reactor.settings import Settings
     from tests.fix_reactor import Table
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 NEVER_S = 3600.0
 DEAF: dict[str, Any] = {"poll_files": True, "poll_s": NEVER_S}
 QUICK = Patience(sample_s=0.05, samples=3, quiet_s=0.15, broken_s=NEVER_S)
