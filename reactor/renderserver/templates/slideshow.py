@@ -24,7 +24,10 @@ SECONDS_EACH = 3.5
 FADE_S = 0.8
 ZOOM = 1.14
 """How much larger a picture ends (or begins) than the frame."""
-SCRIM = 0.78
+DARK = 0.54
+"""Of the veil behind the topmost word, where white reads well even on snow."""
+DARKEST = 0.8
+"""Of the veil at the foot."""
 WHITE = (255, 255, 255)
 
 
@@ -150,8 +153,10 @@ def caption(title: str, text: str, stage: Stage, largest: float = 9.5) -> Image.
     )
     below = round(stage.height * (0.20 if stage.portrait else 0.09))
     gap = round(unit * 2.4) if head.lines and body.lines else 0
-    height = round((head.height + gap + body.height) * 1.25 + below + unit * 12)
-    picture = veil(stage.width, min(height, stage.height))
+    words = below + head.height + gap + body.height
+    # Even, for pictures are laid over one another by whole chroma rows.
+    height = min(stage.height, round(words * 0.6 + unit * 10) * 2)
+    picture = veil(stage.width, height, max(1, height - words))
     y = picture.height - below - head.height - gap - body.height
     for block in (head, body):
         for line in block.lines:
@@ -161,11 +166,13 @@ def caption(title: str, text: str, stage: Stage, largest: float = 9.5) -> Image.
     return picture
 
 
-def veil(width: int, height: int) -> Image.Image:
-    """Black that fades out upwards."""
-    column = [round(255 * SCRIM * eased(row / height)) for row in range(height)]
+def veil(width: int, height: int, fading: int) -> Image.Image:
+    """Black that fades in over the first `fading` rows and grows darker towards the foot."""
+    above = [DARK * eased(row / fading) for row in range(fading)]
+    behind = range(height - fading)
+    column = above + [DARK + (DARKEST - DARK) * row / len(behind) for row in behind]
     strip = Image.new("L", (1, height))
-    strip.putdata(column)
+    strip.putdata([round(255 * dark) for dark in column])
     picture = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     picture.putalpha(strip.resize((width, height)))
     return picture

@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 DURATION_S = 6.0
 WHITE: Color = (255, 255, 255)
 STAGGER_S = 0.09
+NAMES = {
+    "tiktok": "TikTok",
+    "instagram": "Instagram",
+    "youtube": "YouTube",
+    "facebook": "Facebook",
+    "snapchat": "Snapchat",
+    "linkedin": "LinkedIn",
+    "threads": "Threads",
+    "pinterest": "Pinterest",
+    "shorts": "Shorts",
+    "reels": "Reels",
+    "stories": "Stories",
+    "x": "X",
+}
+"""Platforms as they write themselves; Remotion's compositions have the same list."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +131,9 @@ def platform_tag(props: Props, stage: Stage, safe: Margins, pace: Pace) -> Itera
 
 
 def spoken(name: str) -> str:
-    """A name as people write it: `youtube_shorts` is two words."""
-    return script.clean(name.replace("_", " "))
+    """A name as people write it: `youtube_shorts` is YouTube Shorts."""
+    words = script.clean(name.replace("_", " ")).split(" ")
+    return " ".join(NAMES.get(word.lower(), word) for word in words)
 
 
 def tag_size(stage: Stage) -> int:
