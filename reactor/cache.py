@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from reactor.models import RenderSpec
 
 FILES_REMEMBERED = 1000
+AT_REST_NS = 2_000_000_000
+"""File systems' clocks tick: what was changed just now may be changed again with the same times."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,16 @@ def fingerprint(path: Path) -> tuple[int, ...]:
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def content_of(path: Path, seen: tuple[int, ...]) -> str:
+    """The hash of a file, read once as long as it stays what it is; one at rest, that is."""
+    if not seen or abs(time.time_ns() - seen[-1]) < AT_REST_NS:
+        return sha256_of(path)
+    return remembered(path, seen)
+
+
 @lru_cache(maxsize=FILES_REMEMBERED)
-def content_of(path: Path, _fingerprint: tuple[int, ...]) -> str:
-    """The hash of a file, read once as long as it stays what it is."""
+def remembered(path: Path, _fingerprint: tuple[int, ...]) -> str:
+    """The hash of a file that looks like this."""
     return sha256_of(path)
 
 

@@ -18,6 +18,7 @@ from reactor.db.cache import confirm_key, find_equal, note_key
 from reactor.errors import FailureClass, RenderFailed, bad_input
 from reactor.media.naming import attempt_file_name
 from reactor.observe import Seen
+from reactor.renderers.answers import NAME_LENGTH, count, text
 from reactor.renderers.base import Busy, Order, Rendered
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ async def render(job: Job, entry: Entry, context: Context) -> Rendered:
             return taken
         rendered = await draw(renderer, order, limit, entry, context)
         if key:
-            await confirm(job, key, context)
+            await confirm(job, key, rendered, context)
         return rendered
     except (RenderFailed, anyio.get_cancelled_exc_class()):
         raise
@@ -149,12 +150,19 @@ async def note(job: Job, key: Key, found: Equal | None, entry: Entry, context: C
     )
 
 
-async def confirm(job: Job, key: Key, context: Context) -> None:
+async def confirm(job: Job, key: Key, rendered: Rendered, context: Context) -> None:
     """Offer what was drawn to equal jobs, unless an input has changed meanwhile."""
     if await key.still_true():
         await persist(
             context,
-            lambda conn: confirm_key(conn, job.id, attempt=job.attempt, cache_key=key.text),
+            lambda conn: confirm_key(
+                conn,
+                job.id,
+                attempt=job.attempt,
+                cache_key=key.text,
+                version=text(rendered.version, NAME_LENGTH) or None,
+                frames=count(rendered.frames),
+            ),
         )
 
 

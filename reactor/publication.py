@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio import to_process, to_thread
+from anyio import to_thread
 
 from reactor.db import attempts, publications
 from reactor.errors import FailureClass, RenderFailed
+from reactor.media.isolated import run_isolated
 from reactor.media.naming import file_name, title_of
-from reactor.media.source import Rejected
+from reactor.media.source import Malformed, Rejected
 from reactor.media.thumbnail import make_thumbnail
 from reactor.media.verify import Expected, verify_file
 from reactor.models import Container
@@ -128,12 +129,9 @@ async def verify(
     judge = partial(verify_file, source, expected, thumbnail_part=thumbnail_part)
     verdict: Verified | Rejected
     try:
-        with anyio.fail_after(VERIFY_LIMIT_S):
-            verdict = await to_process.run_sync(judge, cancellable=True)
-    except anyio.BrokenWorkerProcess:
-        verdict = Rejected(f"{source.name} crashed the decoder")
-    except TimeoutError:
-        verdict = Rejected(f"{source.name} could not be decoded within {VERIFY_LIMIT_S} s")
+        verdict = await run_isolated(judge, within_s=VERIFY_LIMIT_S)
+    except Malformed as wrong:
+        verdict = Rejected(f"{source.name} {wrong}")
     if isinstance(verdict, Rejected):
         if await anyio.Path(source).exists():
             kept = await to_thread.run_sync(
@@ -198,7 +196,11 @@ async def mend_thumbnail(artifact: dict[str, Any], thumbnail_part: Path) -> str 
     path: str = artifact["thumbnail_path"]
     if await anyio.Path(path).exists() or await anyio.Path(thumbnail_part).exists():
         return path
-    made = await to_process.run_sync(make_thumbnail, Path(artifact["path"]), thumbnail_part)
+    draw = partial(make_thumbnail, Path(artifact["path"]), thumbnail_part)
+    try:
+        made = await run_isolated(draw, within_s=VERIFY_LIMIT_S)
+    except Malformed:
+        return None
     return None if isinstance(made, Rejected) else path
 
 

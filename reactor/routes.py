@@ -31,6 +31,7 @@ CLAIM = Gathered(claim)
 DISPATCH = Each(dispatch, limit=10_000)  # the slots are the limit
 POSTPROCESS = Each(postprocess, limit=2)
 ALERT = Each(alert)
+RENDERER = Each(alert, limit=1)  # down, then up: the other way round the alert would stay
 FILL = Gathered(fill)
 ARCHIVE = Gathered(archive)
 FLUSH = Gathered(flush)
@@ -46,8 +47,8 @@ ROUTES: Mapping[type[events.Event], tuple[Lane, ...]] = MappingProxyType(
         events.OutputReady: (POSTPROCESS,),
         events.JobRendered: (POSTPROCESS,),
         events.JobFailed: (ALERT,),
-        events.RendererDown: (ALERT,),
-        events.RendererUp: (ALERT, CLAIM),
+        events.RendererDown: (RENDERER,),
+        events.RendererUp: (RENDERER, CLAIM),
         events.RendererWanted: (FLUSH,),
         events.JobCancelled: (Each(stop), FILL),
         events.Control: (Each(control),),

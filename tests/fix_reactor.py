@@ -65,19 +65,22 @@ def data() -> Iterator[Path]:
 
 @pytest.fixture
 def settings(data: Path, dsn: str) -> Settings:
-    """Everything quick, no render server, no port."""
+    """Everything quick, no render server, no port.
+
+    Only leases and grace are long: a machine that stands still for seconds must not end what no test does.
+    """
     return load(
         data=data,
         database_url=dsn,
         renderer="none",
         http="127.0.0.1:0",
         renderer_url="http://127.0.0.1:1",
-        lease_s=2,
+        lease_s=60,
         heartbeat_s=0.3,
         sweep_s=0.5,
         scan_s=1,
         retry_base_s=0.2,
-        grace_s=2,
+        grace_s=60,
         min_free_mb=0,
     )
 

@@ -60,9 +60,22 @@ async def note_key(
 
 
 async def confirm_key(
-    conn: AsyncConnection, job_id: JobId, *, attempt: int, cache_key: str
+    conn: AsyncConnection,
+    job_id: JobId,
+    *,
+    attempt: int,
+    cache_key: str,
+    version: str | None = None,
+    frames: int | None = None,
 ) -> None:
-    """Let equal jobs find what that attempt has drawn, if the job still has its picture."""
+    """Let equal jobs find what that attempt has drawn, and by whom, if the job still has its picture."""
     await conn.execute(
-        SQL["confirm_key"], {"id": job_id, "attempt": attempt, "cache_key": cache_key}
+        SQL["confirm_key"],
+        {
+            "id": job_id,
+            "attempt": attempt,
+            "cache_key": cache_key,
+            "version": version,
+            "frames": frames,
+        },
     )

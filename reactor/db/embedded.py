@@ -247,7 +247,8 @@ def rid_of_orphans(cluster: Cluster) -> bool:
         return False
     for process in psutil.process_iter(["name", "cwd"]):
         if process.info["name"] == "postgres" and process.info["cwd"] == str(cluster.pgdata):
-            with suppress(psutil.NoSuchProcess):
+            # Whoever takes longer meets the next launch.
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
                 process.send_signal(signal.SIGQUIT)
                 process.wait(timeout=5)
     return True

@@ -73,26 +73,25 @@ def keep(users_path: str, lock_path: str, pgdata: str, *, log: str, grace_s: flo
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: bound(log))
     signal.setitimer(signal.ITIMER_REAL, LOG_CHECK_S, LOG_CHECK_S)
-    last_seen = wait_for_the_last(users, pgdata, grace_s)
+    wait_for_the_last(users, grace_s)
     if same_file(users, users_path):
         stop(pgdata)
-    elif last_seen:
-        stop_without_data(last_seen, pgdata)
+    else:
+        stop_without_data(pgdata)
     # In this order: who gets the users' lock next must find no keeper.
     os.close(lock)
     os.close(users)
 
 
-def wait_for_the_last(users: int, pgdata: str, grace_s: float) -> int | None:
-    """Hold the exclusive lock once nobody has come for `grace_s`; the server's pid before that."""
+def wait_for_the_last(users: int, grace_s: float) -> None:
+    """Hold the exclusive lock once nobody has come for `grace_s`."""
     while True:
         fcntl.flock(users, fcntl.LOCK_EX)
-        last_seen = postmaster(pgdata)
         fcntl.flock(users, fcntl.LOCK_UN)
         time.sleep(grace_s)
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return last_seen
+            return
 
 
 def same_file(opened: int, path: str) -> bool:
@@ -116,11 +115,22 @@ def stop(pgdata: str) -> None:
             time.sleep(POLL_S)
 
 
-def stop_without_data(pid: int, pgdata: str) -> None:
-    """Stop a server whose data were deleted; by itself it would notice within a minute."""
-    with contextlib.suppress(OSError):
-        if os.readlink(f"/proc/{pid}/cwd") == f"{pgdata} (deleted)":  # noqa: PTH115
-            os.kill(pid, signal.SIGQUIT)
+def stop_without_data(pgdata: str) -> None:
+    """Stop a server whose data were deleted; by itself it would notice within a minute.
+
+    Its pid file is gone with them, so it is known by where it works; elsewhere than on Linux it is not.
+    """
+    processes = os.listdir("/proc") if os.path.exists("/proc/self/cwd") else []  # noqa: PTH110, PTH208
+    for pid in filter(str.isdecimal, processes):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/cwd") == f"{pgdata} (deleted)" and is_postgres(pid):  # noqa: PTH115
+                os.kill(int(pid), signal.SIGQUIT)
+
+
+def is_postgres(pid: str) -> bool:
+    """Whether that is a process of a PostgreSQL server."""
+    with open(f"/proc/{pid}/comm", encoding="utf-8") as name:  # noqa: PTH123
+        return name.read() == "postgres\n"
 
 
 def postmaster(pgdata: str) -> int | None:
@@ -137,9 +147,7 @@ def serves(pid: int, pgdata: str) -> bool:
     """Whether that process is a server working in this data directory."""
     if os.path.exists("/proc/self/cwd"):  # noqa: PTH110
         try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as name:  # noqa: PTH123
-                postgres = name.read() == "postgres\n"
-            return postgres and os.path.samefile(f"/proc/{pid}/cwd", pgdata)  # noqa: PTH121
+            return is_postgres(str(pid)) and os.path.samefile(f"/proc/{pid}/cwd", pgdata)  # noqa: PTH121
         except OSError:
             return False
     import subprocess  # costs memory that Linux need not spend

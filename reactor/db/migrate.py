@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from reactor.settings import Settings
 
+CONNECT_WAIT_S = 60
 LOCK_WAIT_S = 60
 MIGRATION_TIMEOUT_S = 600
 OLDEST_POSTGRES = 140000
@@ -258,7 +259,7 @@ async def refuse_old_servers(conn: AsyncConnection) -> None:
 async def open_plain(dsn: str) -> AsyncConnection:
     """A connection outside any pool."""
     try:
-        with anyio.fail_after(LOCK_WAIT_S, shield=True):
+        with anyio.fail_after(CONNECT_WAIT_S, shield=True):
             return await connect(dsn, name="reactor migrate")
     except (psycopg.Error, UnicodeError, TimeoutError) as wrong:
         raise unavailable(dsn, wrong) from None

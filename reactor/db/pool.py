@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from reactor.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from types import TracebackType
 
 DEADLINE_S = 15.0
 STATEMENT_TIMEOUT_S = 10
@@ -41,6 +43,24 @@ LIMITS = (
     # A guarded UPDATE looks again at a row that somebody else has just changed, and only here.
     r" -c default_transaction_isolation=read\ committed"
 )
+
+
+class OwnConnection(AsyncConnection[TupleRow]):
+    """A connection that is closed after its block, whatever happens.
+
+    psycopg's own rolls back first, and stays open when that is cancelled, as on a busy machine it can be.
+    """
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, traceback)
+        finally:
+            await self.close()
 
 
 class Database:
@@ -109,7 +129,7 @@ def pooled(dsn: str) -> dict[str, Any]:
 async def probe(dsn: str, session: dict[str, Any] | None = None) -> None:
     """Connect once, so that a wrong address is one clear line instead of a pool that keeps trying."""
     try:
-        async with await AsyncConnection.connect(dsn, **(session or whole(dsn))):
+        async with await OwnConnection.connect(dsn, **(session or whole(dsn))):
             pass
     except (psycopg.Error, UnicodeError) as wrong:
         raise unavailable(dsn, wrong) from None
@@ -118,7 +138,7 @@ async def probe(dsn: str, session: dict[str, Any] | None = None) -> None:
 async def connect(dsn: str, *, name: str) -> AsyncConnection:
     """A connection of one's own, in autocommit, that the server must not close for being idle."""
     session = whole(dsn, "-c idle_session_timeout=0")
-    return await AsyncConnection.connect(dsn, **session, application_name=name)
+    return await OwnConnection.connect(dsn, **session, application_name=name)
 
 
 def parse(dsn: str) -> dict[str, Any]:

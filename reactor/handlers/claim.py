@@ -26,35 +26,44 @@ DISK_RECHECK_S = 10.0
 
 async def claim(events: Sequence[Event], context: Context) -> None:
     """Claim until the slots or the jobs run out."""
+    if context.gate.draining or short_of_disk(context):
+        return
     hinted = sum(len(event.ids) for event in events if isinstance(event, JobPending))
+    # A single insert that was claimed is the common case, and has told everything.
+    if hinted and await take_due(context) == hinted:
+        return
+    # Look first and claim then: what becomes due in between is seen by one of the two.
+    await take_unroutable(context)
+    await take_due(context)
+
+
+async def take_due(context: Context) -> int:
+    """Take what is due until the slots or the jobs run out; how many that were."""
     taken = 0
     slots = free_slots(context)
-    while slots:
-        if short_of_disk(context):
-            return
+    while slots and not short_of_disk(context):
         claims = await take(slots, context)
         taken += len(claims)
         got = Counter(claimed.renderer for claimed in claims)
         # Who got less than it asked for has no more due jobs.
         more = free_slots(context)
         slots = {n: more[n] for n in more if n in slots and got[n] >= slots[n]}
-    # A single insert that was claimed is the common case, and has told everything.
-    if (taken != hinted or not hinted) and not context.gate.draining:
-        await take_unroutable(context)
+    return taken
 
 
 async def take(slots: dict[str, int], context: Context) -> list[Claim]:
     """One claim statement; what it took goes to dispatch."""
-    async with context.database.connection() as conn:
-        claims = await attempts.claim_next_jobs(
-            conn,
-            slots,
-            reactor_id=context.reactor_id,
-            token=uuid4(),
-            lease_s=context.settings.lease_s,
-            project_max_rendering=context.settings.project_max_rendering,
-        )
-    hand_over(claims, context)
+    with context.inflight.claiming():
+        async with context.database.connection() as conn:
+            claims = await attempts.claim_next_jobs(
+                conn,
+                slots,
+                reactor_id=context.reactor_id,
+                token=uuid4(),
+                lease_s=context.settings.lease_s,
+                project_max_rendering=context.settings.project_max_rendering,
+            )
+        hand_over(claims, context)
     return claims
 
 
@@ -75,7 +84,7 @@ async def take_unroutable(context: Context) -> None:
     """Take jobs for renderers nobody has, so that dispatch can say so; and see when the next is due."""
     async with context.database.connection() as conn:
         ahead = await attempts.look_ahead(conn, list(context.renderers))
-    if ahead.unroutable:
+    if ahead.unroutable and not context.gate.draining:
         await take(dict.fromkeys(ahead.unroutable, UNROUTABLE_AT_ONCE), context)
     if ahead.next_due_s is not None:
         context.wake_in(ahead.next_due_s)

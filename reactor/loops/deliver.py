@@ -86,6 +86,7 @@ class Deliver:
         self._lease_s = lease_s
         self._nudged = anyio.Event()
         self._busy: set[int] = set()
+        self._due_meanwhile: set[int] = set()
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
 
     def nudge(self) -> None:
@@ -112,9 +113,14 @@ class Deliver:
         async with self._database.connection() as conn:
             tries = await outbox.find_next_tries(conn)
         for due in tries:
-            if due.wait_s <= 0 and due.webhook_id not in self._busy:
-                self._busy.add(due.webhook_id)
-                tg.start_soon(self._serve, due.webhook_id)
+            if due.wait_s > 0:
+                continue
+            if due.webhook_id in self._busy:
+                self._due_meanwhile.add(due.webhook_id)
+                continue
+            self._busy.add(due.webhook_id)
+            self._due_meanwhile.discard(due.webhook_id)
+            tg.start_soon(self._serve, due.webhook_id)
         later = [due.wait_s for due in tries if due.wait_s > 0]
         return min([*later, LOOK_S * random.uniform(0.8, 1.0)])
 
@@ -135,8 +141,9 @@ class Deliver:
             )
         finally:
             self._busy.discard(webhook_id)
-        # The next try may be due before the next look. Nothing sent: somebody else has the message.
-        if sent:
+        # The next try may be due before the next look. Nothing sent: somebody else has the message, but what
+        # a look has seen since may be another one.
+        if sent or webhook_id in self._due_meanwhile:
             self.nudge()
 
     async def _send_next(self, webhook_id: int) -> bool:

@@ -61,6 +61,7 @@ class Inflight:
         self._observe = observe
         self._entries: dict[JobId, Entry] = {}
         self._reserved: dict[str, int] = {}
+        self._claims = 0
         self._expected: dict[JobId, UUID] = {}
         self._changed = anyio.Event()
 
@@ -74,6 +75,16 @@ class Inflight:
         finally:
             if self._entries.get(entry.job_id) is entry:
                 del self._entries[entry.job_id]
+            self._change()
+
+    @contextmanager
+    def claiming(self) -> Iterator[None]:
+        """A claim is under way: it may have taken jobs before its answer is here."""
+        self._claims += 1
+        try:
+            yield
+        finally:
+            self._claims -= 1
             self._change()
 
     def reserve(self, renderer: str, count: int) -> None:
@@ -127,8 +138,8 @@ class Inflight:
             entry.stop(reason)
 
     async def idle(self) -> None:
-        """Wait until nothing is in work."""
-        while self._entries or self._expected or any(self._reserved.values()):
+        """Wait until nothing is in work, nor about to be."""
+        while self._claims or self._entries or self._expected or any(self._reserved.values()):
             await self._changed.wait()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

@@ -78,9 +78,10 @@ class Sweep:
 
     async def scan(self) -> None:
         """Look once."""
-        held = self._inflight.held()
-        ours = list(held)
         async with self._database.connection() as conn:
+            # Only now: while a connection was waited for, more may have come into work.
+            held = self._inflight.held()
+            ours = list(held)
             lost = await attempts.take_back_expired_jobs(conn, ours=ours)
             outputs = await attempts.take_over_outputs(
                 conn,

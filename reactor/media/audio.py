@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 import av
-from anyio import to_process
 
+from reactor.media.isolated import run_isolated
 from reactor.media.source import Malformed, Rejected, opened
 
 if TYPE_CHECKING:
@@ -50,14 +50,11 @@ async def probe_audio(path: Path, limiter: anyio.CapacityLimiter) -> Rejected | 
     judge = partial(judge_audio, path)
     async with limiter:
         try:
-            with anyio.fail_after(PROBE_LIMIT_S):
-                return await to_process.run_sync(
-                    judge, cancellable=True, limiter=anyio.CapacityLimiter(1)
-                )
-        except anyio.BrokenWorkerProcess:
-            return Rejected("crashed the decoder")
-        except TimeoutError:
-            return Rejected(f"could not be decoded within {PROBE_LIMIT_S} s")
+            return await run_isolated(
+                judge, within_s=PROBE_LIMIT_S, limiter=anyio.CapacityLimiter(1)
+            )
+        except Malformed as wrong:
+            return Rejected(str(wrong))
 
 
 def judge_audio(path: Path) -> Rejected | None:

@@ -30,10 +30,13 @@ LEASH = Path(__file__).parents[1] / "loops" / "leash.py"
 LOG_BYTES = 10_000_000
 TAIL_BYTES = 2000
 TAIL_LENGTH = 300
-SPAWN_S = 10.0
+SPAWN_S = 30.0
 MARGIN_S = 0.5
-KILL_S = 2.0
-"""What the leash may take to kill and collect everything."""
+KILL_S = 10.0
+"""What the leash may take to kill and collect everything: more than it gives itself (its own KILL_S).
+
+Who ends the leash before that leaves alive what it has not killed yet.
+"""
 
 PASSED_ON = (
     *("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"),

@@ -28,8 +28,9 @@ LINE_LIMIT = 1 << 16
 STDERR_LINES = 100
 STDERR_SHOWN = 5
 LOG_LENGTH = 8_000
-LAST_WORDS_S = 0.5
-"""How long to wait for what an ended process wrote last; a child of its own may hold the pipe open."""
+LAST_WORDS_S = 5.0
+"""How long to wait for what an ended process wrote last; only a child of its own that holds the pipe
+open makes it that long."""
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What a render process sees of our environment: nothing that could hold a secret."""
 

@@ -76,8 +76,10 @@ export class Crew {
     await Promise.all([...this.hands.keys()].map((hand) => this.dismiss(hand)));
   }
 
+  /** One whose browser is open rather than one whose browser may never be. */
   private waiting(): Hand | undefined {
-    return [...this.idle].find((hand) => hand.alive && !hand.worn);
+    const found = [...this.idle].filter((hand) => hand.alive && !hand.worn);
+    return found.find((hand) => hand.browser !== '') ?? found[0];
   }
 
   private start(): Hand {

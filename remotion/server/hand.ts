@@ -144,8 +144,12 @@ export class Hand {
   /** End it, its browser and everything below at once; return when it is gone. */
   async kill(): Promise<void> {
     this.worn = true;
-    if (this.child.pid && !this.ended)
-      for (const pid of [...below(this.child.pid), this.child.pid]) kill(pid);
+    const {pid} = this.child;
+    if (pid && !this.ended) {
+      // One that stands still cannot start a browser between our look and its end.
+      send(pid, 'SIGSTOP');
+      for (const one of [...below(pid), pid]) send(one, 'SIGKILL');
+    }
     await this.gone;
     await fs.promises.rm(this.home, {recursive: true, force: true, maxRetries: 3}).catch(() => undefined);
   }
@@ -160,9 +164,9 @@ export class Hand {
   }
 }
 
-function kill(pid: number): void {
+function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // It was gone already.
   }

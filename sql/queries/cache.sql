@@ -24,6 +24,14 @@ WITH job AS (
 SELECT id FROM job;
 
 -- name: confirm_key
--- What was drawn is what the key says, whether or not the job is complete by now.
-UPDATE public.actp_gen_jobs SET cache_key = %(cache_key)s
- WHERE id = %(id)s AND attempt = %(attempt)s AND cache_key = 'drawing ' || %(cache_key)s;
+-- What was drawn is what the key says, whether or not the job is complete by now. By whom goes with it: who takes
+-- the file over may be quicker than the attempt's own record of it.
+WITH job AS (
+    UPDATE public.actp_gen_jobs SET cache_key = %(cache_key)s
+     WHERE id = %(id)s AND attempt = %(attempt)s AND cache_key = 'drawing ' || %(cache_key)s
+    RETURNING id, attempt
+)
+UPDATE reactor.attempts AS a
+   SET renderer_version = coalesce(%(version)s::text, a.renderer_version), frames = coalesce(%(frames)s::integer, a.frames)
+  FROM job
+ WHERE a.job_id = job.id AND a.attempt = job.attempt AND (a.outcome IS NULL OR a.outcome = 'complete');

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,11 +17,16 @@ import psutil
 import pytest
 
 from tests.fix_reactor import LOOK_S, PATIENCE_S
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
+ENDS_S = 300
+"""What a command may take to its end, which is for jobs and renderers to decide."""
+MORTAL = {"REACTOR_LEASE_S": "2"}
+"""For a daemon that is to be killed: others need not wait long for its jobs."""
 
 
 class Daemon:
@@ -49,11 +53,13 @@ class Daemon:
         """Wait for so many log lines with these facts; the last of them."""
         with anyio.fail_after(patience_s):
             while True:
+                # Asked before the log is read: the last line may be the one that is waited for.
+                has_ended = self.process.poll() is not None
                 lines = [line for line in self.lines() if line["event"] == event]
                 found = [line for line in lines if facts.items() <= line.items()]
                 if len(found) >= times:
                     return found[times - 1]
-                assert self.process.poll() is None, self.text()
+                assert not has_ended, self.text()
                 await anyio.sleep(LOOK_S)
 
     async def ended(self, *, patience_s: float = PATIENCE_S) -> int:
@@ -79,17 +85,42 @@ class Daemon:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
+    async def painter(self, job: int) -> psutil.Process:
+        """The process that draws this job's frames, once it does: the one that has its file open."""
+        with anyio.fail_after(PATIENCE_S):
+            while True:
+                for process in self.family():
+                    with suppress(psutil.Error):
+                        if any(f"/job-{job}-" in file.path for file in process.open_files()):
+                            return process
+                await anyio.sleep(LOOK_S)
+
     async def get(self, path: str) -> httpx.Response:
         """One of its pages."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
             return await client.get(self.url + path)
 
+    async def until_well(self, path: str) -> httpx.Response:
+        """One of its pages, once it is answered with 200."""
+        with anyio.fail_after(PATIENCE_S):
+            while (answer := await self.get(path)).status_code != 200:
+                await anyio.sleep(LOOK_S)
+        return answer
 
-async def until_gone(processes: list[psutil.Process], *, patience_s: float) -> None:
-    """Wait until none of them runs; a zombie has ended."""
+
+async def until_gone(processes: list[psutil.Process], *, patience_s: float = PATIENCE_S) -> None:
+    """Wait until none of them runs."""
     with anyio.fail_after(patience_s):
-        while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
+        while not all(has_ended(process) for process in processes):
             await anyio.sleep(LOOK_S)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it is gone, perhaps this very moment; a zombie has ended."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def until_drawing(data: Path, job: int) -> None:
@@ -99,16 +130,9 @@ async def until_drawing(data: Path, job: int) -> None:
             await anyio.sleep(LOOK_S)
 
 
-def free_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def environment(data: Path, dsn: str) -> dict[str, str]:
-    """Quick leases, free ports, the test's database, and nothing of ours from outside."""
+    """Quick looks, free ports, the test's database, and nothing of ours from outside."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -122,7 +146,8 @@ def environment(data: Path, dsn: str) -> dict[str, str]:
         "REACTOR_HTTP": f"127.0.0.1:{free_port()}",
         "REACTOR_RENDERER_URL": f"http://127.0.0.1:{free_port()}",
         "REACTOR_LOG": "json",
-        "REACTOR_LEASE_S": "2",
+        # As long as nobody dies, no lease may run out on a machine that stands still for a while.
+        "REACTOR_LEASE_S": "60",
         "REACTOR_HEARTBEAT_S": "0.5",
         "REACTOR_SWEEP_S": "0.5",
         "REACTOR_SCAN_S": "2",
@@ -169,7 +194,7 @@ def command(environment: dict[str, str]) -> Callable[..., subprocess.CompletedPr
             cwd=tempfile.gettempdir(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=ENDS_S,
             check=False,
         )
         assert "Traceback" not in done.stderr

@@ -35,7 +35,7 @@ script.SCRIPT, script.SECONDS = script.SCRIPT[:3], 0.5
 cli.main()
 """
 BRIEF_DEMO = [sys.executable, "-c", BRIEF, "demo"]
-TERMINAL_S = 90
+TERMINAL_S = 300
 MADE = (
     "SELECT count(*) FROM actp_gen_jobs WHERE status = 'complete' AND sha256 IS NOT NULL"
     " AND thumbnail_path IS NOT NULL AND width >= 720 AND file_size_bytes > 0"
@@ -62,7 +62,7 @@ async def test_the_demo_makes_twelve_playable_files_can_be_repeated_and_leaves_n
     assert all(seconds(video) >= 4 for video in first)
     assert all(seconds(video) >= 0.5 for video in second)
     assert command("psql", "--", "-Atc", MADE, DATABASE_URL="").stdout.strip() == "15"
-    await until_gone(list(running_on(data)), patience_s=PATIENCE_S)
+    await until_gone(list(running_on(data)))
 
 
 async def test_a_demo_that_is_cut_short_leaves_its_jobs_to_the_next_reactor(
@@ -72,7 +72,7 @@ async def test_a_demo_that_is_cut_short_leaves_its_jobs_to_the_next_reactor(
         DEMO, env=environment, cwd=tempfile.gettempdir(), stdout=subprocess.DEVNULL
     )
     try:
-        await table.until("count(*) = 1 FROM actp_gen_jobs WHERE stage = 'rendering'")
+        await table.until("count(*) > 0 FROM actp_gen_jobs WHERE stage = 'rendering'")
         family = psutil.Process(cut.pid).children(recursive=True)
         cut.send_signal(signal.SIGINT)
         code = await anyio.to_thread.run_sync(cut.wait, PATIENCE_S)
@@ -82,7 +82,7 @@ async def test_a_demo_that_is_cut_short_leaves_its_jobs_to_the_next_reactor(
     assert code == 130
     held = "SELECT count(*) FROM actp_gen_jobs WHERE status = 'processing' OR retry_count > 0"
     assert await table.rows(held) == [(0,)]
-    await until_gone(family, patience_s=5)
+    await until_gone(family)
 
 
 def run_on_a_terminal(environment: dict[str, str]) -> str:
@@ -109,7 +109,7 @@ def run_on_a_terminal(environment: dict[str, str]) -> str:
     finally:
         os.close(ours)
         patience.cancel()
-    assert process.wait(10) == 0, seen.decode()
+    assert process.wait(PATIENCE_S) == 0, seen.decode()
     return seen.decode()
 
 

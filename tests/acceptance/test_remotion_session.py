@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tests.acceptance.test_remotion import DRAWN_S, with_remotion
+from tests.fix_reactor import PATIENCE_S
 from tests.renderserver.clips import (
     CYAN,
     YELLOW,
@@ -57,7 +58,8 @@ async def test_a_locked_session_is_cut_to_the_frame_in_every_shape(
     start: Callable[..., Daemon], table: Table, data: Path
 ) -> None:
     daemon = await with_remotion(start, REACTOR_SLOTS="2")
-    async with httpx.AsyncClient(base_url=daemon.url, trust_env=False) as client:
+    url = daemon.url
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as client:
         await write_session(client, data / "uploads")
         jobs = [await trigger(client, shape, "360p") for shape in SIZES]
         for job in jobs:

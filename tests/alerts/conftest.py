@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -36,11 +36,12 @@ class Bell:
         await self.conn.execute("SELECT pg_notify('end_of_test', %s)", (end,))
         heard: list[tuple[str, str, bool]] = []
         with anyio.fail_after(PATIENCE_S):
-            async for note in self.conn.notifies():
-                if note.payload == end:
-                    return heard
-                said = json.loads(note.payload)
-                heard.append((said["kind"], said["subject"], said["resolved"]))
+            async with aclosing(self.conn.notifies()) as notes:
+                async for note in notes:
+                    if note.payload == end:
+                        return heard
+                    said = json.loads(note.payload)
+                    heard.append((said["kind"], said["subject"], said["resolved"]))
         raise AssertionError("the connection has ended")
 
 

@@ -179,7 +179,7 @@ async def test_the_message_names_the_platforms_that_are_behind(desk: Desk) -> No
 async def test_nobody_is_called_in_a_farms_first_hour(desk: Desk) -> None:
     await target(desk, 10)
     await desk.table.rows(
-        "UPDATE reactor.migrations SET applied_at = now() - interval '59 minutes'"
+        "UPDATE reactor.migrations SET applied_at = now() - interval '50 minutes'"
     )
 
     assert await desk.check() == []

@@ -7,6 +7,7 @@ import signal
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -15,9 +16,13 @@ from psycopg_pool import AsyncConnectionPool
 from reactor.alerts import renderer_subject
 from reactor.db.pool import Database
 from reactor.errors import FailureClass, RenderFailed
+from reactor.events import Event, RendererDown, RendererUp
 from reactor.loops.lookout import Lookout
 from reactor.observe import Observer, Seen, open_log
-from tests.fix_reactor import seeing
+from reactor.router import Router
+from reactor.routes import ROUTES
+from tests.fix_reactor import PATIENCE_S, seeing
+from tests.ports import free_port
 from tests.supervisor.conftest import renderer_command
 
 if TYPE_CHECKING:
@@ -65,23 +70,15 @@ def watched(lookout: Lookout) -> tuple[float | None, float | None]:
     return lookout._watching_since, lookout._deaf_since
 
 
-def free_port() -> int:
-    """A port that was free just now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
 async def test_two_reactors_that_miss_one_renderer_raise_one_alert(
     start: Start, desk: Desk, bell: Bell, observer: Observer
 ) -> None:
     webhook = await desk.webhook()
     seen = counting(observer)
 
-    reactors = [await start(), await start()]
+    async with seeing(observer, Seen.ALERT_RAISED, kind="renderer_down"):
+        reactors = [await start(), await start()]
     for reactor in reactors:
-        await desk.table.until(
-            "count(*) = 1 FROM reactor.alerts WHERE kind = 'renderer_down' AND resolved_at IS NULL"
-        )
         await Lookout(reactor).look()
 
     subject = renderer_subject(reactors[0].settings)
@@ -99,7 +96,7 @@ async def test_a_killed_renderer_is_told_and_taken_back_when_another_runs(
     )
     subject = renderer_subject(context.settings)
     for number in range(1, 4):
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while context.supervisor.server.health is None:
                 await anyio.sleep(0.01)
         assert context.supervisor.pid
@@ -117,6 +114,25 @@ async def test_a_killed_renderer_is_told_and_taken_back_when_another_runs(
         ]
         * 3
     )
+
+
+async def test_a_renderer_that_is_up_before_its_end_was_told_is_not_down_for_good(
+    context: Context, desk: Desk
+) -> None:
+    """Both at once, the news of its return would find no alert, and the news of its end would then raise one."""
+    url = context.settings.renderer_url
+    send, receive = anyio.create_memory_object_stream[Event](2)
+    async with anyio.create_task_group() as tg:
+        await tg.start(Router(ROUTES, context, receive).run)
+        with send:
+            async with desk.database.transaction() as conn:
+                await conn.execute("LOCK TABLE reactor.alerts IN EXCLUSIVE MODE")
+                send.send_nowait(RendererDown(url, "it was killed"))
+                send.send_nowait(RendererUp(url))
+                await desk.table.until(
+                    "count(*) > 0 FROM pg_locks WHERE relation = 'reactor.alerts'::regclass AND NOT granted"
+                )
+            await desk.table.until("count(*) = 1 FROM reactor.alerts WHERE resolved_at IS NOT NULL")
 
 
 async def test_a_renderer_that_was_stopped_on_request_is_missed_once_jobs_wait(
@@ -215,19 +231,24 @@ async def test_a_renderer_nobody_has_looked_at_is_neither_up_nor_down(
 
 
 async def test_two_reactors_on_one_full_disk_raise_one_alert(
-    start: Start, desk: Desk, bell: Bell
+    context: Context, desk: Desk, bell: Bell
 ) -> None:
-    reactors = [await start(min_free_mb=WHOLE), await start(min_free_mb=WHOLE)]
-    for reactor in reactors:
+    """Of reactors whose loops stand still: a lookout of their own would go on raising it."""
+    full, roomy = (
+        replace(
+            context,
+            reactor_id=uuid4(),
+            settings=context.settings.model_copy(update={"min_free_mb": least}),
+        )
+        for least in (WHOLE, 1)
+    )
+    for reactor in (full, replace(full, reactor_id=uuid4())):
         await Lookout(reactor).look()
-    subject = f"{reactors[0].settings.data} on {socket.gethostname()}"
+    subject = f"{context.settings.data} on {socket.gethostname()}"
     assert [one for one in await bell.rung() if one[0] == "disk_low"] == [
         ("disk_low", subject, False)
     ]
 
-    roomy = replace(
-        reactors[1], settings=reactors[1].settings.model_copy(update={"min_free_mb": 1})
-    )
     await Lookout(roomy).look()
 
     assert await desk.rows("disk_low") == [("disk_low", subject, False)]
@@ -237,7 +258,7 @@ async def test_ears_that_stay_deaf_are_told_and_those_that_reconnect_are_not(
     context: Context, desk: Desk
 ) -> None:
     """Of a reactor whose loops stand still: the database answers, and the listener hears nothing."""
-    patient, hasty = Lookout(context), Lookout(context, deaf_s=0)
+    patient, hasty = Lookout(context, deaf_s=3600), Lookout(context, deaf_s=0)
     for _ in range(3):
         await patient.look()
     assert await desk.rows("listener_deaf") == []
@@ -257,7 +278,7 @@ async def test_a_reactor_that_died_deaf_leaves_no_alert_for_ever(
     await Lookout(context, deaf_s=0).look()
     [dead] = await desk.rows("listener_deaf")
     survivor = replace(context, reactor_id=context.supervisor.agent_id)
-    lookout = Lookout(survivor)
+    lookout = Lookout(survivor, deaf_s=3600)
     await lookout.look()
     assert await desk.rows("listener_deaf") == [dead]
 
@@ -313,8 +334,9 @@ async def test_a_job_that_somebody_puts_back_by_hand_is_no_alert_any_more(
         id=job,
     )
     # The reactor's own lookout may be at it just now.
-    while (await desk.rows("job_failed"))[0][2]:
-        await Lookout(context).look()
+    with anyio.fail_after(PATIENCE_S):
+        while (await desk.rows("job_failed"))[0][2]:
+            await Lookout(context).look()
 
     assert await desk.rows("job_failed") == [("job_failed", str(job), False)]
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.fix_reactor import PATIENCE_S
+
 if TYPE_CHECKING:
     from tests.alerts.conftest import Bell, Desk
 
@@ -42,25 +44,25 @@ async def test_of_twenty_that_report_the_same_at_once_one_raises_it(desk: Desk, 
 
 async def test_old_knowledge_neither_raises_nor_resolves(desk: Desk, bell: Bell) -> None:
     await desk.report(trouble=True)
-    assert await desk.report(trouble=False, known_for_s=5) == "nothing"
+    assert await desk.report(trouble=False, known_for_s=3600) == "nothing"
     await desk.report(trouble=False)
-    assert await desk.report(trouble=True, known_for_s=5) == "nothing"
+    assert await desk.report(trouble=True, known_for_s=3600) == "nothing"
 
     assert await bell.rung() == [(*HERE, False), (*HERE, True)]
 
 
 async def test_what_somebody_still_sees_is_not_over_for_who_saw_it_earlier(desk: Desk) -> None:
-    await desk.report(trouble=True, known_for_s=60)
+    await desk.report(trouble=True, known_for_s=7200)
     await desk.report(trouble=True)
 
-    assert await desk.report(trouble=False, known_for_s=30) == "nothing"
+    assert await desk.report(trouble=False, known_for_s=3600) == "nothing"
     assert await desk.report(trouble=False) == "resolved"
 
 
 async def test_newer_knowledge_wins_over_an_alert_that_was_raised_late(desk: Desk) -> None:
-    await desk.report(trouble=True, known_for_s=60)
+    await desk.report(trouble=True, known_for_s=7200)
 
-    assert await desk.report(trouble=False, known_for_s=30) == "resolved"
+    assert await desk.report(trouble=False, known_for_s=3600) == "resolved"
 
 
 async def test_flapping_trouble_is_told_each_time(desk: Desk, bell: Bell) -> None:
@@ -74,12 +76,12 @@ async def test_flapping_trouble_is_told_each_time(desk: Desk, bell: Bell) -> Non
 
 async def test_what_is_still_there_is_refreshed_quietly(desk: Desk, bell: Bell) -> None:
     await desk.report(trouble=True, message="a little")
-    await desk.table.rows("UPDATE reactor.alerts SET seen_at = now() - interval '1 minute'")
+    await desk.table.rows("UPDATE reactor.alerts SET seen_at = now() - interval '1 hour'")
     await bell.rung()
 
     assert await desk.report(trouble=True, message="much") == "nothing"
 
-    fresh = "SELECT message, seen_at > now() - interval '30 s' FROM reactor.alerts"
+    fresh = "SELECT message, seen_at > now() - interval '30 minutes' FROM reactor.alerts"
     assert await desk.table.rows(fresh) == [("much", True)]
     assert await bell.rung() == []
 
@@ -198,7 +200,7 @@ async def test_a_webhook_that_is_being_removed_holds_nobody_up(desk: Desk) -> No
     webhook = await desk.webhook()
     async with desk.database.transaction() as conn:
         await conn.execute("DELETE FROM reactor.webhooks WHERE webhook_id = %s", (webhook,))
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             assert await desk.report(trouble=True) == "raised"
 
     assert await desk.posted() == []

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from reactor.api import health, readings
 from reactor.db.pool import Database
 from reactor.renderers.answers import Health
 from tests.fix_api import client_of
+from tests.fix_reactor import PATIENCE_S
+from tests.volume.conftest import history, midday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
     from reactor.context import Context
     from tests.fix_reactor import Table
+
+__all__ = ["history", "midday"]
 
 HEALTHY = Health(
     name="embedded",
@@ -105,6 +110,14 @@ class Farm:
         job_id = await self.rendering(**columns)
         await self.table.rows(FAIL, id=job_id, message=message)
         return job_id
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for seconds makes no 503; tests of these limits set their own."""
+    monkeypatch.setattr(readings, "LIMIT_S", PATIENCE_S)
+    monkeypatch.setattr(health, "LAG_LIMIT_S", PATIENCE_S)
+    monkeypatch.setattr(health, "CHECK_LIMIT_S", PATIENCE_S)
 
 
 @pytest.fixture

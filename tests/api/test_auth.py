@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from reactor import httpserver
 from reactor.api.app import create_app
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -62,7 +63,7 @@ async def served(context: Context, host: str) -> AsyncIterator[httpx.AsyncClient
     base = f"http://127.0.0.1:{sock.getsockname()[1]}"
     async with anyio.create_task_group() as tg:
         await tg.start(httpserver.serve, create_app(context), sock)
-        async with httpx.AsyncClient(base_url=base, trust_env=False) as opened:
+        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=PATIENCE_S) as opened:
             yield opened
         tg.cancel_scope.cancel()
 
@@ -209,7 +210,7 @@ def test_beyond_this_machine_nothing_starts_without_a_token(data: Path) -> None:
     env = {**os.environ, "REACTOR_HTTP": "0.0.0.0:0", "REACTOR_DATA": str(data)}
 
     ended = subprocess.run(
-        [sys.executable, "-m", "reactor"], env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "reactor"], env=env, capture_output=True, text=True, timeout=180
     )
 
     assert ended.returncode == 78

@@ -10,6 +10,7 @@ import pytest
 
 from reactor import httpserver
 from reactor.api.app import create_app
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +27,7 @@ async def served(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     async with anyio.create_task_group() as tg:
         await tg.start(httpserver.serve, create_app(context), sock)
         base = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=PATIENCE_S) as client:
             yield client
         tg.cancel_scope.cancel()
 

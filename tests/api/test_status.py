@@ -10,6 +10,7 @@ import pytest
 from reactor.api import readings
 from reactor.api.readings import Reading, Readings
 from reactor.errors import DatabaseUnavailable
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ async def test_an_empty_farm_is_all_zeros(client: httpx.AsyncClient) -> None:
     assert [said[name] for name in lists] == [[]] * 6
 
 
+@pytest.mark.usefixtures("midday")
 async def test_jobs_are_counted_and_listed_by_state(client: httpx.AsyncClient, farm: Farm) -> None:
     ids = {
         "waiting": await farm.pending(),
@@ -190,7 +192,8 @@ async def test_a_silent_database_is_given_up(
 ) -> None:
     monkeypatch.setattr(readings, "LIMIT_S", 0.2)
 
-    with anyio.fail_after(5):
+    # Who waited for as long as a connection may take would say something else.
+    with anyio.fail_after(PATIENCE_S):
         async with ask(silent) as client:
             answer = await client.get("/api/renderer/status")
 
@@ -198,7 +201,12 @@ async def test_a_silent_database_is_given_up(
     assert "did not answer" in answer.json()["detail"]
 
 
-async def test_whoever_asks_at_once_shares_one_reading(context: Context) -> None:
+async def test_whoever_asks_at_once_shares_one_reading(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ten that do not wait for one another read ten times, however long a reading is kept.
+    for name in ("FRESH_S", "OLDEST_S"):
+        monkeypatch.setattr(readings, name, PATIENCE_S)
     shared = Readings(context.database)
     seen: list[Reading] = []
 

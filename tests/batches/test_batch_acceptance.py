@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from reactor.daemon import running
-from tests.acceptance.conftest import free_port
 from tests.batches.sounds import sound
 from tests.fix_api import client_of
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reactor.settings import Settings
     from tests.fix_reactor import Easel, Table
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 DONE = "count(*) = %(count)s FROM actp_gen_jobs WHERE status IN ('complete', 'failed')"
 CREATED = "UPDATE actp_gen_jobs SET created_at = '2026-01-27 12:00'"
 

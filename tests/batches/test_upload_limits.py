@@ -259,7 +259,7 @@ async def test_a_client_that_is_still_sending_reads_why_it_was_refused(
     with sock:
         async with anyio.create_task_group() as tg:
             await tg.start(httpserver.serve, create_app(context), sock)
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
                 answer = await client.post(
                     f"http://{host}:{port}/api/batches", content=body, headers=FORM
                 )

@@ -66,7 +66,7 @@ class Machine:
             cwd=self.home,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert "Traceback" not in done.stderr
@@ -112,7 +112,7 @@ def verify(tmp_path: Path) -> Callable[..., str]:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         return done.stderr if done.returncode or "reactor.service" in done.stderr else ""

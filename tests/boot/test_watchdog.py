@@ -6,14 +6,15 @@ import os
 import select
 import signal
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import anyio
+import psutil
 import pytest
 
 from reactor.loops.watchdog import Watchdog
-from tests.fix_reactor import PATIENCE_S
+from tests.fix_reactor import LOOK_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,11 @@ class Ear:
                 if word in said.split("\n"):
                     return said
 
+    def forget(self) -> None:
+        """Make room: ten words are kept for who does not listen, and what comes then is lost."""
+        while select.select([self.socket], [], [], 0)[0]:
+            self.socket.recv(4096)
+
 
 @pytest.fixture(params=["path", "abstract"])
 def ear(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ear]:
@@ -53,19 +59,37 @@ def ear(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ear]:
 async def test_a_daemon_says_that_it_is_ready_alive_and_stopping(
     ear: Ear, start: Callable[..., Daemon]
 ) -> None:
-    daemon = start(NOTIFY_SOCKET=ear.address, WATCHDOG_USEC="400000")
+    # One word a second: ten are not too many while this process stands still.
+    daemon = start(NOTIFY_SOCKET=ear.address, WATCHDOG_USEC="2000000")
 
     ready = await ear.hear("READY=1")
     assert "STATUS=serving http://127.0.0.1:" in ready
     assert (await daemon.get("/health")).status_code == 200
     alive = await ear.hear("WATCHDOG=1")
     assert "in work; renderer" in alive
+    with anyio.fail_after(PATIENCE_S):
+        while "renderer up" not in alive:
+            alive = await ear.hear("WATCHDOG=1")
     await ear.hear("WATCHDOG=1")
-    for process in daemon.family():
-        assert "NOTIFY_SOCKET" not in process.environ()
+    await until_unheard_of(daemon)
+    ear.forget()
     daemon.process.send_signal(signal.SIGTERM)
     await ear.hear("STOPPING=1")
     assert await daemon.ended() == 0
+
+
+async def until_unheard_of(daemon: Daemon) -> None:
+    """Wait until no process of the daemon knows of systemd; one just forked has its variables for a moment."""
+    with anyio.fail_after(PATIENCE_S):
+        while any(map(knows_of_systemd, daemon.family())):
+            await anyio.sleep(LOOK_S)
+
+
+def knows_of_systemd(process: psutil.Process) -> bool:
+    """Whether it could speak in the daemon's name; one that has ended could not."""
+    with suppress(psutil.NoSuchProcess):
+        return "NOTIFY_SOCKET" in process.environ()
+    return False
 
 
 async def test_a_loop_that_stands_still_falls_silent(ear: Ear) -> None:
@@ -74,8 +98,7 @@ async def test_a_loop_that_stands_still_falls_silent(ear: Ear) -> None:
     async with anyio.create_task_group() as tg:
         await tg.start(watchdog.run, lambda: "well")
         await ear.hear("WATCHDOG=1")
-        while select.select([ear.socket], [], [], 0)[0]:
-            ear.socket.recv(4096)
+        ear.forget()
         # A hundred intervals in which the loop gets no turn: a thread would have spoken.
         assert select.select([ear.socket], [], [], 0.2)[0] == []
         await ear.hear("WATCHDOG=1")

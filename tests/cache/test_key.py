@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reactor import cache
 from reactor.cache import key_of, link_or_copy, make_key
 from reactor.models import Container, Format, Quality, RenderSpec
 
@@ -76,6 +77,21 @@ def test_an_input_rewritten_with_the_same_time_and_size_is_noticed(uploads: Path
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
     assert key(uploads) != before
+
+
+@pytest.mark.parametrize(("rest_ns", "is_noticed"), [(2**62, True), (0, False)])
+def test_only_a_file_at_rest_is_known_by_its_times(
+    uploads: Path, monkeypatch: pytest.MonkeyPatch, rest_ns: int, *, is_noticed: bool
+) -> None:
+    """Two contents within one tick of the file system's clock look the same from outside."""
+    seen = cache.fingerprint(uploads / "a.png")
+    monkeypatch.setattr(cache, "AT_REST_NS", rest_ns)
+    monkeypatch.setattr(cache, "fingerprint", lambda _path: seen)
+    before = key(uploads)
+
+    (uploads / "a.png").write_bytes(b"PICTURE")
+
+    assert (key(uploads) != before) is is_noticed
 
 
 async def test_a_key_knows_when_an_input_changed_after_it_was_made(uploads: Path) -> None:

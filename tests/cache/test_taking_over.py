@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import psycopg
 import pytest
 
-from reactor import drawing
+from reactor import attempts, drawing
 from reactor.db import cache
+from reactor.handlers import dispatch
 from reactor.observe import Seen
 from tests.fix_reactor import Easel, draw_still, seeing
 
@@ -73,10 +75,37 @@ async def test_an_equal_job_is_not_drawn_again(
     assert paths[0].stat().st_ino == paths[1].stat().st_ino
     thumbnails = [Path(await table.get(job, "thumbnail_path")) for job in (first, second)]
     assert all(path.is_file() for path in thumbnails)
+    # The second's file may be published before it is written down who drew it.
+    await table.until(
+        "renderer_version IS NOT NULL FROM reactor.attempts WHERE job_id = %(id)s", id=second
+    )
     assert await table.rows(
         "SELECT cached_from, renderer_version, outcome FROM reactor.attempts WHERE job_id = %(id)s",
         id=second,
     ) == [(first, "easel 1", "complete")]
+
+
+async def test_who_takes_over_at_once_knows_all_the_same_who_drew(
+    start: Start, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watcher completes both jobs before what their renderer said of them is written down."""
+    written_down, real = anyio.Event(), attempts.record_rendered
+
+    async def late(*args: Any, **kwargs: Any) -> bool:
+        await written_down.wait()
+        return await real(*args, **kwargs)
+
+    monkeypatch.setattr(dispatch, "record_rendered", late)
+    await start()
+    first = await drawn(table)
+    second = await drawn(table)
+    written_down.set()
+
+    assert await table.get(second, "cached_from") == first
+    await table.until(
+        "count(renderer_version) = 2 FROM reactor.attempts WHERE job_id = ANY (%(jobs)s)",
+        jobs=[first, second],
+    )
 
 
 async def test_a_third_is_taken_over_from_the_second(start: Start, table: Table) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from reactor.db import keeper
@@ -67,6 +68,17 @@ class User:
 def server_pid(data: Path) -> int | None:
     """The running server's pid."""
     return keeper.postmaster(str(data / "postgres"))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone with all that it held.
+
+    Its command line is gone before its locks are, so that is not enough to look at.
+    """
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

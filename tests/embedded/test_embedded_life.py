@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from reactor.db.binaries import account
 from reactor.db.embedded import ensure
-from tests.embedded.servers import server_pid, wait_until
+from tests.embedded.servers import DEADLINE_S, has_ended, server_pid, wait_until
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import Users
@@ -52,7 +52,7 @@ def test_a_server_starts_on_demand_and_stops_with_its_only_user(
 
 def test_who_closes_it_may_wait_for_its_end(made_dir: Path) -> None:
     server = ensure(made_dir, durable=False)
-    server.close(wait_s=30)
+    server.close(wait_s=DEADLINE_S)
 
     assert server_pid(made_dir) is None
 
@@ -101,7 +101,7 @@ def test_a_killed_keeper_is_replaced_and_the_server_goes_on(made_dir: Path) -> N
         before = server_pid(made_dir)
         (keeper,) = keeper_pids(made_dir)
         os.kill(keeper, signal.SIGKILL)
-        wait_until(lambda: keeper_pids(made_dir) == [])
+        wait_until(lambda: has_ended(keeper))
         with ensure(made_dir, durable=False):
             assert server_pid(made_dir) == before
             assert len(keeper_pids(made_dir)) == 1
@@ -182,14 +182,27 @@ def test_a_keeper_of_a_deleted_directory_leaves_the_new_server_alone(
 
 
 def test_a_server_whose_data_are_deleted_behind_it_ends_with_its_last_user(made_dir: Path) -> None:
-    with ensure(made_dir, durable=False):
+    with ensure(made_dir, durable=False) as used, (made_dir / "postgres.log").open() as log:
         pid = server_pid(made_dir)
         assert pid
-        server = psutil.Process(pid)
-    shutil.rmtree(made_dir)
+        with psycopg.connect(used.dsn, autocommit=True) as connection:
+            # With nothing left to write it does not miss its files at once.
+            connection.execute("CHECKPOINT")
+        # Before its last user leaves, or it might be stopping while its files are removed.
+        wait_until(lambda: is_removed(made_dir))
+        used.close()
+        wait_until(lambda: has_ended(pid))
+        said = log.read()
 
-    # Long before the minute after which it would notice by itself.
-    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    # By itself it would say something else, after a quarter of a minute or a whole one.
+    assert "received immediate shutdown request" in said
+    assert "lock file" not in said
+
+
+def is_removed(directory: Path) -> bool:
+    """Remove it, and whether that is done: a server that runs may still make a file."""
+    shutil.rmtree(directory, ignore_errors=True)
+    return not directory.exists()
 
 
 @pytest.mark.parametrize("name", ["with 'quotes\" and $HOME", "a,comma", "x" * 120])

@@ -35,7 +35,12 @@ async def run(name: str, *arguments: str) -> list[str]:
     command = [sys.executable, str(EXAMPLES / name), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     work = partial(
-        subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60
+        subprocess.run,
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S * 2,
     )
     done = await to_thread.run_sync(work)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,7 @@ BY_HAND = {"__init__.py", "primitives.py", "db/__init__.py"}
 
 def test_the_twin_is_what_the_generator_makes(tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, ROOT / "tools/make_blocking.py", tmp_path], check=True, timeout=60
+        [sys.executable, ROOT / "tools/make_blocking.py", tmp_path], check=True, timeout=120
     )
     made = {p.relative_to(tmp_path / TWIN): p.read_text() for p in tmp_path.rglob("*.py")}
     here = {

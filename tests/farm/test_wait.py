@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -52,10 +51,9 @@ async def test_the_end_is_heard_and_every_change_told(farm: Any, table: Table, s
 async def test_a_job_that_has_ended_is_there_at_once(farm: Any, table: Table) -> None:
     job = await farm.create_job("t")
     await farm.cancel(job)
-    begun = monotonic()
 
-    assert (await farm.wait(job)).status == "cancelled"
-    assert monotonic() - begun < 1.5
+    # With no time at all there is only the first look.
+    assert (await farm.wait(job, timeout_s=0)).status == "cancelled"
 
 
 async def test_a_wait_ends_in_time_and_says_how_the_job_is(farm: Any) -> None:

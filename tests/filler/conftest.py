@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.noon import noon_zone
+
 if TYPE_CHECKING:
     from tests.fix_reactor import Table
 
@@ -68,8 +70,9 @@ class Farm:
 
 
 @pytest.fixture
-def farm(table: Table) -> Farm:
-    """The starting set, until a test says otherwise."""
+async def farm(table: Table) -> Farm:
+    """The starting set, until a test says otherwise; its day does not end meanwhile."""
+    await table.rows("UPDATE reactor.control SET time_zone = %(zone)s", zone=noon_zone())
     return Farm(table)
 
 

@@ -45,10 +45,11 @@ async def watch(table: Table) -> None:
 
 
 async def complete(table: Table, jobs: int) -> None:
-    """Wait until so many videos are there."""
-    await table.until(
-        "count(*) >= %(jobs)s FROM actp_gen_jobs WHERE status = 'complete'", jobs=jobs
-    )
+    """Wait until so many videos are there, with patience for each of them."""
+    for number in range(1, jobs + 1):
+        await table.until(
+            "count(*) >= %(number)s FROM actp_gen_jobs WHERE status = 'complete'", number=number
+        )
 
 
 async def test_an_empty_queue_is_filled_at_start_and_stays_full_while_jobs_finish(
@@ -63,7 +64,7 @@ async def test_an_empty_queue_is_filled_at_start_and_stays_full_while_jobs_finis
     await table.until(FULL)
 
     easel.gate.set()
-    await complete(table, 40)
+    await complete(table, 25)
 
     seen = await table.rows("SELECT max(jobs), bool_and(jobs = triples) FROM seen_pending")
     assert seen == [(TARGET, True)]
@@ -80,7 +81,7 @@ async def test_two_reactors_and_people_fill_at_once(
     await start(
         fill_target=TARGET,
         easel=Easel(slots=2),
-        data=settings.data.with_name(settings.data.name + "b"),
+        data=settings.data / "b",
     )
 
     async def at_psql() -> None:
@@ -91,7 +92,7 @@ async def test_two_reactors_and_people_fill_at_once(
     async with anyio.create_task_group() as tg:
         for _ in range(4):
             tg.start_soon(at_psql)
-        await complete(table, 30)
+        await complete(table, 20)
 
     seen = await table.rows("SELECT max(jobs), bool_and(jobs = triples) FROM seen_pending")
     assert seen == [(TARGET, True)]

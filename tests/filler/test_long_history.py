@@ -7,28 +7,42 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from reactor.db.migrate import migrate
+from tests.integration.conftest import created
+from tests.noon import noon_zone
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from tests.filler.conftest import Farm
+    from types import SimpleNamespace
 
 ROWS = 30_000
 TODAY = 300
 HISTORY = f"""
 INSERT INTO actp_gen_jobs (niche, platform, template_id, status, metadata, completed_at)
-SELECT (ARRAY['solopreneur', 'ai_automation'])[1 + n %% 2], (ARRAY['youtube', 'x', 'threads'])[1 + n %% 3], 'title-card',
-       CASE WHEN n %% 100 = 7 THEN 'failed' ELSE 'complete' END, '{{"made_by": "filler"}}',
+SELECT (ARRAY['solopreneur', 'ai_automation'])[1 + n % 2], (ARRAY['youtube', 'x', 'threads'])[1 + n % 3], 'title-card',
+       CASE WHEN n % 100 = 7 THEN 'failed' ELSE 'complete' END, '{{"made_by": "filler"}}',
        CASE WHEN n < {TODAY} THEN now() ELSE today - interval '7 days' - make_interval(mins => n) END
   FROM generate_series(1, {ROWS}) AS n, (SELECT reactor.day_begins(reactor.today()) AS today OFFSET 0) AS it
 """
 
 
+@pytest.fixture(scope="module")
+async def old_farm(server: SimpleNamespace) -> AsyncIterator[str]:
+    """A farm with a history, for all tests; what they change is rolled back."""
+    async with created(server, encoding="UTF8") as bare:
+        await migrate(bare.dsn)
+        # Not over a pool of ours, whose statements have ten seconds.
+        async with await psycopg.AsyncConnection.connect(bare.dsn, autocommit=True) as conn:
+            await conn.execute("UPDATE reactor.control SET time_zone = %s", (noon_zone(),))
+            await conn.execute(HISTORY.encode())
+            await conn.execute("VACUUM ANALYZE actp_gen_jobs")
+        yield bare.dsn
+
+
 @pytest.fixture
-async def conn(farm: Farm, dsn: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-    """A session on a farm with a history, whose every change is rolled back."""
-    await farm.table.rows(HISTORY)
-    await farm.table.rows("VACUUM ANALYZE actp_gen_jobs")
-    async with await psycopg.AsyncConnection.connect(dsn) as opened:
+async def conn(old_farm: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A session there, whose every change is rolled back."""
+    async with await psycopg.AsyncConnection.connect(old_farm) as opened:
         yield opened
         await opened.rollback()
 

@@ -12,7 +12,7 @@ from reactor.errors import Invalid
 from reactor.filler import flush_stale_jobs
 from reactor.loops.housekeeping import Housekeeping
 from reactor.observe import Observer, Seen
-from tests.fix_reactor import seeing
+from tests.fix_reactor import PATIENCE_S, seeing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -92,14 +92,14 @@ async def test_without_attempts_left_it_has_failed(table: Table, database: Datab
 @pytest.mark.parametrize(
     ("hours", "lease_s", "longest_h", "timeout_h", "taken"),
     [
-        (25, 20, 1, None, True),
-        (23, 20, 1, None, False),
+        (25, 600, 1, None, True),
+        (23, 600, 1, None, False),
         # It may wait for a free renderer for as long as a render may take, and then render.
-        (39, 20, 20, None, False),
-        (41, 20, 20, None, True),
-        (29, 20, 20, 10, False),
-        (31, 20, 20, 10, True),
-        (41, 20, 20, 99, True),
+        (39, 600, 20, None, False),
+        (41, 600, 20, None, True),
+        (29, 600, 20, 10, False),
+        (31, 600, 20, 10, True),
+        (41, 600, 20, 99, True),
         (25, -60, 20, None, True),
         (23, -60, 20, None, False),
     ],
@@ -123,7 +123,7 @@ async def test_a_lease_that_is_renewed_is_respected_for_as_long_as_the_render_ma
 async def test_a_long_render_is_left_alone_when_nobody_says_how_long_it_may_take(
     table: Table, database: Database
 ) -> None:
-    job = await in_work(table, hours=13 * 24, lease_s=20)
+    job = await in_work(table, hours=13 * 24, lease_s=600)
 
     assert await table.rows("SELECT reactor.flush_stale(1)") == [
         ("no job has been in work for more than 1 h",)
@@ -139,7 +139,7 @@ async def test_a_job_claimed_just_now_is_not_as_old_as_its_last_attempt(
     await flush(database)
     again = "UPDATE actp_gen_jobs SET status = 'processing', stage = 'claimed'{} WHERE id = %(id)s"
     await table.rows(
-        again.format(", attempt = 2, lease_expires_at = now() + interval '9 s'"), id=job
+        again.format(", attempt = 2, lease_expires_at = now() + interval '9 min'"), id=job
     )
     with_lease = await flush(database)
     await table.rows("SELECT reactor.cancel(%(id)s)", id=job)
@@ -192,7 +192,7 @@ async def test_the_reactor_that_holds_it_stops(
 
     assert await flush(database, longest_render_s=60) == [job]
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while not easel.cancelled:
             await anyio.sleep(0.02)
     assert await table.get(job, "status") == "failed"
@@ -201,7 +201,7 @@ async def test_the_reactor_that_holds_it_stops(
 async def test_housekeeping_does_it_every_hour_and_knows_how_long_renders_may_take(
     settings: Settings, database: Database, observer: Observer, table: Table
 ) -> None:
-    stale = await in_work(table, hours=25, lease_s=60)
+    stale = await in_work(table, hours=25, lease_s=600)
     keeping = Housekeeping(
         settings.model_copy(update={"render_timeout_s": DAY_S}), database, observer, lambda: 0
     )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
 from starlette.requests import Request
 
+from reactor.api import renderer_commands
 from reactor.api.renderer_commands import RendererCommands
 from reactor.daemon import running
 from reactor.events import RendererWanted
 from reactor.handlers.flush import flush
 from reactor.observe import Seen
-from tests.acceptance.conftest import free_port
 from tests.fix_api import client_of
 from tests.fix_reactor import seeing
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +32,16 @@ if TYPE_CHECKING:
 
 FLUSH = "SELECT reactor.flush()"
 START = "/api/renderer/start"
+# A renderer's start is waited for to its end, however slow the machine is.
+START_S = 300.0
 DEAF = shlex.join([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start over HTTP is answered when it is over."""
+    commands = partial(RendererCommands, start_s=START_S)
+    monkeypatch.setattr(renderer_commands, "RendererCommands", commands)
 
 
 def with_renderer(settings: Settings, command: str) -> Settings:
@@ -80,6 +92,7 @@ async def test_a_reactor_that_drains_starts_nothing(settings: Settings, observer
             assert (await client.post(START)).status_code == 409
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_start_over_http_answers_when_the_renderer_runs(
     settings: Settings, observer: Observer, table: Table
 ) -> None:
@@ -101,6 +114,7 @@ async def test_a_start_over_http_answers_when_the_renderer_runs(
     assert given == [("start", "HTTP (127.0.0.1)")] * 2
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_renderer_that_does_not_start_is_a_503_with_the_reason(
     settings: Settings, observer: Observer
 ) -> None:

@@ -155,7 +155,9 @@ async def served(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     async with anyio.create_task_group() as tg:
         await tg.start(httpserver.serve, create_app(context), sock)
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=url, trust_env=False, limits=limits) as client:
+        async with httpx.AsyncClient(
+            base_url=url, trust_env=False, limits=limits, timeout=PATIENCE_S
+        ) as client:
             yield client
         tg.cancel_scope.cancel()
 

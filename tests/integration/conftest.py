@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+import anyio
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -14,16 +15,35 @@ from psycopg.rows import tuple_row
 
 from reactor.db import attempts
 from reactor.models import JobId, Stage
+from tests.fix_reactor import LOOK_S, PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from types import SimpleNamespace
     from uuid import UUID
 
     from psycopg import AsyncConnection
 
+    from reactor.context import Context
     from reactor.db.pool import Database
     from tests.fix_reactor import Table
+
+
+async def start_hearing(start: Callable[..., Awaitable[Context]], **changes: Any) -> Context:
+    """Start a reactor whose ears are proven once and then left alone, so that whatever is said arrives.
+
+    Ears that answer a heartbeat too late are grown anew, and what is said meanwhile is lost.
+    """
+    context = await start(heartbeat_s=600, **changes)
+    await until_hearing(context)
+    return context
+
+
+async def until_hearing(context: Context) -> None:
+    """Wait until the ears are proven."""
+    with anyio.fail_after(PATIENCE_S):
+        while not context.listener.healthy:
+            await anyio.sleep(LOOK_S)
 
 
 class Bare(NamedTuple):
@@ -57,7 +77,16 @@ async def created(server: SimpleNamespace, *, encoding: str) -> AsyncIterator[Ba
     try:
         yield Bare(make_conninfo(**where, dbname=name))
     finally:
-        await maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
+        await drop(maintenance, name)
+
+
+async def drop(maintenance: Bare, name: str) -> None:
+    """Drop it, also when its last session takes longer to end than the server waits for that."""
+    with anyio.fail_after(PATIENCE_S, shield=True):
+        while True:
+            with suppress(psycopg.errors.ObjectInUse):
+                await maintenance.run(f"DROP DATABASE {name} WITH (FORCE)")
+                return
 
 
 @dataclass(frozen=True)
@@ -69,7 +98,7 @@ class Worker:
     reactor_id: UUID = field(default_factory=uuid4)
     token: UUID = field(default_factory=uuid4)
 
-    async def claim(self, slots: int = 1, *, lease_s: float = 30) -> list[JobId]:
+    async def claim(self, slots: int = 1, *, lease_s: float = 600) -> list[JobId]:
         """Claim due jobs of the renderer `easel`."""
         async with self.database.connection() as conn:
             claims = await attempts.claim_next_jobs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from reactor.db import attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from reactor.db.attempts import Ended
     from reactor.models import JobId
     from tests.fix_reactor import Table
@@ -39,25 +42,35 @@ async def end(worker: Worker, job: JobId, **said: Any) -> Ended:
     return ended
 
 
+async def wait_after(ending: Awaitable[Ended]) -> tuple[float, float]:
+    """The least and the most that the job was told to wait: some of it had passed when it was read."""
+    began = monotonic()
+    waits = (await ending).wait_s
+    return waits, waits + monotonic() - began
+
+
 async def test_charged_failures_wait_three_times_longer_each_time(worker: Worker) -> None:
     job = await worker.bring("rendering", max_attempts=9)
 
-    waits = [(await end(worker, job)).wait_s]
-    waits += [(await fail(worker, job)).wait_s for _ in range(6)]
+    waits = [await wait_after(end(worker, job))]
+    waits += [await wait_after(fail(worker, job)) for _ in range(6)]
 
-    for expected, waited in zip([30, 90, 270, 810, 2430, 3600, 3600], waits, strict=True):
-        # Ten percent of jitter either way, less what has passed since.
-        assert 0.9 * expected - 1 <= waited <= 1.1 * expected
+    for expected, (least, most) in zip([30, 90, 270, 810, 2430, 3600, 3600], waits, strict=True):
+        # Ten percent of jitter either way.
+        assert least <= 1.1 * expected
+        assert most >= 0.9 * expected
 
 
 async def test_waits_are_jittered(worker: Worker) -> None:
     job = await worker.bring("rendering", max_attempts=99)
+    uncharged = {"charged": False, "delay_s": 3000.0}
 
-    waits = {round((await end(worker, job)).wait_s, 3)}
-    for _ in range(5):
-        waits.add(round((await fail(worker, job, charged=False)).wait_s, 3))
+    waits = [await wait_after(end(worker, job, **uncharged))]
+    waits += [await wait_after(fail(worker, job, **uncharged)) for _ in range(5)]
 
-    assert len(waits) == 6
+    # Further apart than by what had passed of each: six of ten minutes' spread are not all alike.
+    least, most = [wait[0] for wait in waits], [wait[1] for wait in waits]
+    assert min(most) < max(least)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -75,11 +88,11 @@ async def test_the_last_charged_attempt_fails_the_job(worker: Worker, most: int)
 async def test_uncharged_failures_repeat_as_long_as_they_last(worker: Worker) -> None:
     job = await worker.bring("rendering", max_attempts=1)
 
-    ended = [await end(worker, job, charged=False, delay_s=5.0)]
-    ended += [await fail(worker, job, charged=False, delay_s=5.0) for _ in range(7)]
+    waits = [await wait_after(end(worker, job, charged=False, delay_s=5.0))]
+    waits += [await wait_after(fail(worker, job, charged=False, delay_s=5.0)) for _ in range(7)]
 
-    assert {one.status for one in ended} == {"pending"}
-    assert all(4.4 < one.wait_s < 5.6 for one in ended)
+    assert await worker.table.get(job, "status") == "pending"
+    assert all(least < 5.6 and most > 4.4 for least, most in waits)
     assert await worker.table.get(job, "attempt", "retry_count") == (8, 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,6 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.fix_reactor import PATIENCE_S, Easel, seeing
+from tests.integration.conftest import start_hearing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,8 +35,9 @@ async def say(conn: psycopg.AsyncConnection[Any], command: str) -> str:
     """Send a command and wait for its outcome."""
     await conn.execute("SELECT pg_notify('reactor_control', %s)", (command,))
     with anyio.fail_after(PATIENCE_S):
-        async for note in conn.notifies():
-            return str(json.loads(note.payload)["outcome"])
+        async with aclosing(conn.notifies()) as notes:
+            async for note in notes:
+                return str(json.loads(note.payload)["outcome"])
     raise AssertionError("no reply")
 
 
@@ -51,9 +53,10 @@ async def test_an_operator_steers_the_farm_from_psql(
     start: Start, table: Table, dsn: str, easel: Easel
 ) -> None:
     easel.gate = anyio.Event()
-    await start()
+    await start_hearing(start)
     job = await table.insert()
-    await easel.waiting.wait()
+    with anyio.fail_after(PATIENCE_S):
+        await easel.waiting.wait()
 
     async with session(dsn) as conn:
         assert "paused" in await say(conn, "pause")
@@ -75,7 +78,7 @@ async def test_an_operator_steers_the_farm_from_psql(
 async def test_a_stranger_may_ask_but_not_command(
     start: Start, table: Table, stranger: str
 ) -> None:
-    await start()
+    await start_hearing(start)
     job = await table.insert(run_after="infinity")
 
     async with session(stranger) as conn:
@@ -92,7 +95,7 @@ async def test_a_member_of_reactor_operator_is_obeyed(
     start: Start, table: Table, stranger: str
 ) -> None:
     await table.rows("GRANT reactor_operator TO stranger")
-    await start()
+    await start_hearing(start)
 
     async with session(stranger) as conn:
         assert "due now" in await say(conn, "flush")
@@ -134,7 +137,7 @@ async def test_a_command_from_a_session_that_has_ended_is_refused(
 async def test_what_is_not_a_command_changes_nothing(
     start: Start, table: Table, dsn: str, command: str
 ) -> None:
-    await start()
+    await start_hearing(start)
     job = await table.insert(run_after="infinity")
 
     async with session(dsn) as conn:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from reactor.db.events import Cursor, find_end, prune_events, read_events
 from reactor.db.pool import connect
+from tests.fix_reactor import LOOK_S, PATIENCE_S
 
 if TYPE_CHECKING:
     from reactor.db.pool import Database
@@ -19,7 +21,27 @@ BEGINNING = Cursor("0", 0)
 
 
 async def logged(database: Database, after: Cursor = BEGINNING) -> list[tuple[str, list[int]]]:
-    """Event and jobs of everything after a place."""
+    """Event and jobs of everything after a place, when everything until now can be read."""
+    await settle(database)
+    return await readable(database, after)
+
+
+async def settle(database: Database) -> None:
+    """Wait for whoever writes on this server: autovacuum, in whichever database, holds up the log as well."""
+    async with database.connection() as conn:
+        cursor = await conn.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+        until_now = await cursor.fetchone()
+    ended = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::xid8"
+    with anyio.fail_after(PATIENCE_S):
+        while True:
+            async with database.connection() as conn:
+                if await (await conn.execute(ended, until_now)).fetchone() == (True,):
+                    return
+            await anyio.sleep(LOOK_S)
+
+
+async def readable(database: Database, after: Cursor = BEGINNING) -> list[tuple[str, list[int]]]:
+    """The same, as far as it can be read now."""
     async with database.connection() as conn:
         return [(row.event, row.job_ids) for row in await read_events(conn, after, most=1000)]
 
@@ -50,7 +72,7 @@ async def test_what_commits_late_is_read_in_its_place_and_not_missed(
     async with await connect(dsn, name="slow") as slow, slow.transaction():
         await slow.execute("INSERT INTO actp_gen_jobs (niche) VALUES ('slow')")
         await table.insert()
-        assert await logged(database) == []
+        assert await readable(database) == []
         end = await place_of_end(database)
 
     found = await logged(database, end)
@@ -65,6 +87,7 @@ async def place_of_end(database: Database) -> Cursor:
 
 async def test_from_the_end_only_what_comes_is_read(table: Table, database: Database) -> None:
     await table.insert()
+    await settle(database)
     end = await place_of_end(database)
     second = await table.insert()
 

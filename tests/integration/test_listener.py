@@ -6,19 +6,31 @@ from typing import TYPE_CHECKING
 
 import anyio
 import psycopg
+from psycopg import waiting
 
+from reactor.db.pool import connect
+from reactor.loops import listener
 from reactor.observe import Observer, Seen
-from tests.fix_reactor import PATIENCE_S, seeing
+from tests.fix_reactor import seeing
+from tests.integration.conftest import start_hearing, until_hearing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import pytest
 
     from reactor.context import Context
     from tests.fix_reactor import Table
 
     Start = Callable[..., Awaitable[Context]]
 
-KILL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'reactor listener%%'"
+# The latest: one that was terminated is listed until it has ended.
+KILL = """
+SELECT (pid, started)::text, pg_terminate_backend(pid)
+  FROM (SELECT pid, backend_start AS started FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name LIKE 'reactor listener%%'
+         ORDER BY backend_start DESC LIMIT 1) AS ears
+"""
 HOSTILE = (
     "",
     "{",
@@ -41,13 +53,17 @@ HOSTILE = (
 async def test_killed_ears_grow_back_and_nothing_inserted_meanwhile_is_lost(
     start: Start, table: Table, observer: Observer
 ) -> None:
-    await start(sweep_s=600)
+    context = await start_hearing(start, sweep_s=600)
+    killed = set()
     for _ in range(5):
+        await until_hearing(context)
         async with seeing(observer, Seen.LISTENING):
-            assert (await table.rows(KILL))[0][0] == 1
+            killed |= set(await table.rows(KILL))
             job = await table.insert()
 
         await table.until_status(job, "complete")
+
+    assert [was_there for _, was_there in killed] == [True] * 5
 
 
 async def test_without_triggers_and_without_ears_the_sweep_finds_the_work(
@@ -62,7 +78,7 @@ async def test_without_triggers_and_without_ears_the_sweep_finds_the_work(
 async def test_hostile_payloads_are_counted_and_dropped(
     start: Start, table: Table, observer: Observer
 ) -> None:
-    await start()
+    await start_hearing(start, sweep_s=600)
     dropped: list[object] = []
     observer.subscribe(
         lambda seen, facts: dropped.append(facts) if seen is Seen.NOTICE_DROPPED else None
@@ -70,13 +86,14 @@ async def test_hostile_payloads_are_counted_and_dropped(
 
     for payload in HOSTILE:
         await table.rows("SELECT pg_notify('reactor_events', %(payload)s)", payload=payload)
+    # Only the ears can have told of it, and they heard it last.
     await table.until_status(await table.insert(), "complete")
 
     assert len(dropped) == len(HOSTILE)
 
 
 async def test_forged_events_change_nothing(start: Start, table: Table) -> None:
-    await start()
+    await start_hearing(start, sweep_s=600)
     job = await table.insert(run_after="infinity")
 
     for event in ("job.pending", "job.rendered", "job.cancelled", "job.complete", "job.failed"):
@@ -93,16 +110,16 @@ async def test_forged_events_change_nothing(start: Start, table: Table) -> None:
 
 
 async def test_deaf_ears_are_noticed_and_grown_anew(
-    start: Start, table: Table, observer: Observer
+    start: Start, table: Table, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = await start()
-    async with seeing(observer, Seen.LISTEN_DEAF):
-        # As behind a transaction pooler: the session lives and hears nothing.
-        context.listener._probe_channel = "reactor_elsewhere"
-    with anyio.fail_after(PATIENCE_S):
-        while not context.listener.healthy:
-            await observer.until(Seen.LISTENING)
-            await context.listener.beat()
+    await until_hearing(context)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(listener, "ANSWER_S", 0.5)
+        async with seeing(observer, Seen.LISTEN_DEAF):
+            # As behind a transaction pooler: the session lives and hears nothing.
+            context.listener._probe_channel = "reactor_elsewhere"
+    await until_hearing(context)
 
     await table.until_status(await table.insert(), "complete")
 
@@ -122,8 +139,11 @@ async def test_a_flood_of_notifications_neither_fills_the_memory_nor_stops_the_w
 
 
 async def test_a_database_restart_loses_nothing(start: Start, table: Table) -> None:
-    """Every connection is cut at once, several times, while jobs run."""
-    await start()
+    """Every connection is cut at once, several times, while jobs run.
+
+    What was claimed by an answer that never came is free again when its lease has run out.
+    """
+    await start(lease_s=2)
     jobs = []
     for _ in range(3):
         jobs.append(await table.insert())
@@ -135,3 +155,16 @@ async def test_a_database_restart_loses_nothing(start: Start, table: Table) -> N
 
     for job in jobs:
         await table.until_status(job, "complete")
+
+
+async def test_ears_that_are_torn_down_are_closed_however_busy_the_loop_is(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that was busy for long lets others run at every step, and a cancellation in."""
+    monkeypatch.setattr(waiting, "MAX_BUSY_TIME", 0)
+    with anyio.CancelScope() as torn_down:
+        async with await connect(dsn, name="ears") as conn:
+            torn_down.cancel()
+            await anyio.sleep_forever()
+
+    assert conn.closed

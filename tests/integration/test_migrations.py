@@ -71,10 +71,9 @@ async def test_twelve_at_once_apply_everything_once(bare: Bare) -> None:
     async def one() -> None:
         applied.append(await migrate(bare.dsn))
 
-    with anyio.fail_after(60):
-        async with anyio.create_task_group() as tg:
-            for _ in range(12):
-                tg.start_soon(one)
+    async with anyio.create_task_group() as tg:
+        for _ in range(12):
+            tg.start_soon(one)
 
     assert sorted(applied, reverse=True) == [EVERYTHING, *[[]] * 11]
     assert not await check(bare.dsn)
@@ -198,14 +197,16 @@ async def test_a_file_that_fails_leaves_no_trace(bare: Bare) -> None:
 async def test_somebody_elses_migration_is_waited_for_and_then_left_alone(
     bare: Bare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migration, "LOCK_WAIT_S", 1)
     async with await psycopg.AsyncConnection.connect(bare.dsn, autocommit=True) as other:
         await other.execute("SELECT pg_advisory_lock(hashtext('reactor:migrate'))")
 
-        with pytest.raises(TryAgain, match="another migration has been running for 1 s"):
-            await migrate(bare.dsn)
+        with monkeypatch.context() as patch:
+            patch.setattr(migration, "LOCK_WAIT_S", 1)
+            with pytest.raises(TryAgain, match="another migration has been running for 1 s"):
+                await migrate(bare.dsn)
 
     assert await bare.run("SELECT to_regnamespace('reactor')") == [(None,)]
+    # The other's session lets go of the lock some time after it was closed.
     assert await migrate(bare.dsn) == EVERYTHING
 
 
@@ -239,8 +240,9 @@ async def test_a_wait_in_a_circle_is_try_again(bare: Bare) -> None:
         await psycopg.AsyncConnection.connect(bare.dsn) as other,
         anyio.create_task_group() as tg,
     ):
-        # It waits for longer than the migration does before it looks for a circle.
-        await other.execute("SET deadlock_timeout = '60s'")
+        # It is never the one that looks for a circle. The migration looks once, a second after it began to wait;
+        # should the circle be closed later than that, it gives way when it has waited for LOCK_WAIT_S.
+        await other.execute("SET deadlock_timeout = '1h'")
         await other.execute("INSERT INTO actp_gen_jobs DEFAULT VALUES")
         tg.start_soon(migrate_again)
         with anyio.fail_after(PATIENCE_S):

@@ -29,7 +29,7 @@ SELECT (ARRAY['server', 'server', 'oven'])[1 + n % 3], n % 5,
        CASE WHEN n % 100 = 97 THEN now() + make_interval(secs => n) ELSE now() END
   FROM generate_series(1, 100000) AS n;
 UPDATE actp_gen_jobs SET status = 'processing', stage = 'claimed', claim_token = gen_random_uuid(),
-       lease_expires_at = now() + make_interval(secs => CASE WHEN id % 1000 = 98 THEN -60 ELSE 600 END)
+       lease_expires_at = now() + make_interval(secs => CASE WHEN id % 1000 = 98 THEN -60 ELSE 86400 END)
  WHERE id % 200 = 98;
 UPDATE actp_gen_jobs SET stage = 'rendered' WHERE id % 400 = 98;
 VACUUM ANALYZE actp_gen_jobs;

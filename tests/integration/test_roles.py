@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from reactor.db import agents, alerts, attempts, commands, jobs, orphans, publications
 from reactor.db.migrate import migrate
 from reactor.db.pool import open_database
+from tests.fix_reactor import PATIENCE_S
 from tests.integration.conftest import Bare, Worker
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ async def test_who_may_only_insert_is_announced_all_the_same(
         await ears.execute("LISTEN reactor_events")
         async with await psycopg.AsyncConnection.connect(people[P], autocommit=True) as conn:
             await conn.execute("INSERT INTO actp_gen_jobs (niche) VALUES ('n')")
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             heard = [note.payload async for note in ears.notifies(stop_after=1)]
 
     assert heard == ['{"event" : "job.pending", "ids" : [1]}']

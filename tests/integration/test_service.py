@@ -15,6 +15,7 @@ from reactor.db.pool import connect
 from reactor.errors import Invalid, Missing, QuotaExceeded, ReactorError, Refused
 from reactor.models import JobStatus
 from reactor.records import Artefacts, NewJob, new_job
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,7 +111,7 @@ async def test_two_callers_with_one_key_at_once_get_one_job(dsn: str, table: Tab
         async with await connect(dsn, name="one of many") as conn:
             made.append(await jobs.create_job(conn, asked))
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tg:
             for _ in range(8):
                 tg.start_soon(create)
@@ -166,7 +167,7 @@ async def test_a_quota_holds_when_many_ask_at_once(dsn: str, table: Table) -> No
             except QuotaExceeded as wrong:
                 refused.append(wrong)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tg:
             for _ in range(6):
                 tg.start_soon(create)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import anyio
 
 from reactor.db import attempts, projects
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from reactor.db.pool import Database
@@ -124,7 +125,7 @@ async def test_reactors_that_claim_at_once_take_each_job_once(
         while claimed := await who.claim(3):
             taken.extend(claimed)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tg:
             for who in (worker, rival, worker, rival):
                 tg.start_soon(claim, who)

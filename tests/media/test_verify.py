@@ -17,6 +17,7 @@ from PIL import Image
 from reactor.media.source import Malformed, Rejected, opened
 from reactor.media.verify import Expected, Verified, verify_file
 from reactor.models import Container
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +226,7 @@ def test_a_file_that_grows_while_it_is_judged_is_refused(file: File) -> None:
 
 async def test_judgement_comes_back_from_another_process(file: File) -> None:
     path = file("mp4")
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_S):
         good = await anyio.to_process.run_sync(verify_file, path, MP4, cancellable=True)
         bad = await anyio.to_process.run_sync(verify_file, path, GIF, cancellable=True)
 

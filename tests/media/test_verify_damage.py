@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reactor.media.source import Rejected
@@ -137,7 +137,12 @@ def test_a_webm_without_its_last_part_is_refused_though_every_frame_is_there(fil
     assert "is cut off: its segment ends" in reason(path, WEBM)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_whatever_the_bytes_are_there_is_a_judgement(
     data: st.DataObject, kind: str, sample: Callable[[str], bytes], ordered: Ordered

@@ -107,6 +107,13 @@ class Queue:
         return [(row[0], row[1]) for row in found]
 
 
+async def until_offered(table: Table, job: int) -> None:
+    """Wait until equal jobs may take the video over; who was quick to see the file completes the job before."""
+    await table.until(
+        "cache_key NOT LIKE 'drawing %%' FROM actp_gen_jobs WHERE id = %(job)s", job=job
+    )
+
+
 @pytest.fixture
 def queue(table: Table) -> Queue:
     """The publish queue."""

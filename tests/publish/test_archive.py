@@ -23,6 +23,7 @@ from reactor.storage import local
 from tests.acceptance.conftest import ROOT
 from tests.fix_api import client_of
 from tests.fix_reactor import PATIENCE_S, Easel, seeing
+from tests.publish.conftest import until_offered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -135,6 +136,7 @@ async def test_a_rendered_video_is_served_and_taken_over_out_of_the_archive(
     await table.until_status(job, "complete")
     await publish(table, job)
     await table.until("archived_at IS NOT NULL FROM reactor.mplite_queue")
+    await until_offered(table, job)
     path = Path(await table.get(job, "output_path"))
     assert path.is_relative_to(settings.archive_dir)
 
@@ -161,7 +163,7 @@ async def test_killed_anywhere_the_next_look_finishes(
     job = await queue.video(library / "a.mp4", CONTENT)
     await publish(table, job)
 
-    await killed(dsn, context.settings.data, where)
+    await killed(table, dsn, context.settings.data, where)
     assert await queue.get(job, "archived_at") is None
     await archive.archive_published(context)
 
@@ -171,8 +173,8 @@ async def test_killed_anywhere_the_next_look_finishes(
     assert sorted(one.name for one in path.parent.iterdir()) == ["a.mp4", "a.mp4.thumb.jpg"]
 
 
-async def killed(dsn: str, data: Path, where: str) -> None:
-    """A process that archives, and is killed by -9 at this place."""
+async def killed(table: Table, dsn: str, data: Path, where: str) -> None:
+    """A process that archives, and is killed by -9 at this place; its sessions let go of their rows a moment later."""
     done = await to_thread.run_sync(
         lambda: subprocess.run(
             [sys.executable, "-c", DIE, dsn, str(data), where],
@@ -183,6 +185,10 @@ async def killed(dsn: str, data: Path, where: str) -> None:
         )
     )
     assert done.returncode == -signal.SIGKILL
+    await table.until(
+        "count(*) = 0 FROM pg_stat_activity"
+        " WHERE application_name = 'archiver' AND datname = current_database()"
+    )
 
 
 @pytest.fixture
@@ -213,7 +219,7 @@ async def test_the_archive_may_be_another_file_system(
     job = await queue.video(library / "a.mp4", CONTENT)
     await publish(table, job)
     if where != "nowhere":
-        await killed(dsn, context.settings.data, where)
+        await killed(table, dsn, context.settings.data, where)
 
     await archive.archive_published(context)
 
@@ -295,7 +301,7 @@ async def test_what_somebody_moved_and_could_not_say_is_not_given_up(
             looks += await rows.find_unarchived(
                 conn, directory=directory, host="h", beyond=0, most=9
             )
-        await killed(dsn, context.settings.data, where)
+        await killed(table, dsn, context.settings.data, where)
 
     for look in looks:
         await archive.give_up(look, context)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reactor.farm import Farm
 from tests.fix_reactor import Easel
-from tests.publish.conftest import COMPLETE, MADE
+from tests.publish.conftest import COMPLETE, MADE, until_offered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -125,6 +125,7 @@ async def test_a_published_render_and_one_that_was_taken_over_are_queued(
     for _ in range(2):
         job = await table.insert(platform="youtube", params='{"title": "A"}')
         await table.until_status(job, "complete")
+        await until_offered(table, job)
         jobs.append(job)
 
     assert await table.get(jobs[1], "cached_from") == jobs[0]

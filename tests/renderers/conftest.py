@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from reactor.renderers.base import Progress
 
+PATIENCE_S = 60.0
+SOON_S = 0.5
+"""For an answer, in tests of servers that give none."""
+
 
 class Reports(list["Progress"]):
     """What a render has reported."""
@@ -45,9 +49,20 @@ def settings(fake: FakeServer, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[RenderServer]:
-    """The client, less patient than in real life."""
-    async with aclosing(RenderServer(settings, answer_s=0.5, outage_s=0.6)) as opened:
+    """The client, more patient than in real life: no answer of the fake's is late by chance."""
+    opened = RenderServer(settings, answer_s=PATIENCE_S, outage_s=PATIENCE_S)
+    async with aclosing(opened):
         yield opened
+
+
+def hasty_once(client: RenderServer) -> None:
+    """Have it lose patience soon with the first answer that does not come, and with no other."""
+
+    def be_patient() -> None:
+        client._answer_s = PATIENCE_S
+
+    client._answer_s = SOON_S
+    client.on_trouble = be_patient
 
 
 @pytest.fixture
@@ -77,6 +92,6 @@ def order_of(settings: Settings, **props: Any) -> Order:
 
 async def failure(client: RenderServer, order: Order) -> RenderFailed:
     """How a render fails, within the time a test has."""
-    with anyio.fail_after(10), pytest.raises(RenderFailed) as caught:
+    with anyio.fail_after(PATIENCE_S), pytest.raises(RenderFailed) as caught:
         await client.render(order, lambda _: None)
     return caught.value

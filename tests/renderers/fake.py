@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Behaviour = Callable[[SocketStream], Awaitable[None]]
 
+PATIENCE_S = 60.0
 HEALTH = {"ok": True, "name": "fake", "version": "7", "capacity": 3, "busy": 0}
 
 
@@ -47,7 +48,7 @@ class FakeServer:
 
     async def until_asked(self, kind: str, times: int = 1) -> None:
         """Wait for so many requests of a kind."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while len(self.asked(kind)) < times:
                 await self.heard.wait()
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from reactor.errors import FailureClass
@@ -182,7 +182,7 @@ def test_only_a_sane_id_replaces_ours(said: Any, expected: str) -> None:
     assert read_id(Answer(202, json.dumps(said).encode()), "7-1") == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(some.dictionaries(some.sampled_from(KNOWN.split()), JSON), some.integers(200, 599))
 def test_no_answer_whatsoever_breaks_the_reader(fields: dict[str, Any], code: int) -> None:
     answer = Answer(code, json.dumps(fields).encode())

@@ -12,6 +12,7 @@ import pytest
 
 from tests.renderserver.files import content
 from tests.renderserver.orders import BAD, HOSTILE
+from tests.renderserver.target import observed
 
 if TYPE_CHECKING:
     from tests.renderserver.target import Target
@@ -173,29 +174,35 @@ class Conformance:
             assert client.post("/cancel/never-1").status_code == 404
 
     def test_progress_is_told_and_never_goes_back(self, target: Target) -> None:
-        body = target.begun(props={"title": "Progress", "duration_s": 4, "fps": 30})
-        seen = [target.drawing(body["id"])]
-        while seen[-1]["status"] == "rendering":
+        # So long that it cannot be over before we look.
+        long = target.begun(props=LONG)["id"]
+        first = target.drawing(long)
+        further = observed(
+            lambda: target.status(long), lambda now: now["progress"] > first["progress"]
+        )
+        target.cancel(long)
+        body = target.begun(props={"title": "Progress", "duration_s": 1, "fps": 30})
+        seen = [target.status(body["id"])]
+        while seen[-1]["status"] in ("queued", "rendering"):
             seen.append(target.status(body["id"], wait_s=0.05))
 
+        assert 0 < first["progress"] < further["progress"] < 1
         progress = [status["progress"] for status in seen]
         assert progress == sorted(progress)
         assert progress[-1] == 1.0
-        assert 0 < progress[0] < 1
-        assert {status["total_frames"] for status in seen} == {120}
-        assert seen[-1]["rendered_frames"] == 120
+        assert {status["total_frames"] for status in seen} == {30}
+        assert seen[-1]["rendered_frames"] == 30
         assert seen[-1]["output_path"] == body["output_path"]
         assert seen[-1]["error"] is None
 
     def test_a_file_has_its_name_only_when_it_is_whole(self, target: Target) -> None:
-        body = target.begun(props={"title": "Whole", "duration_s": 3, "fps": 30})
-        target.drawing(body["id"])
+        body = target.begun(props={"title": "Whole", "duration_s": 1.5, "fps": 30})
         path = Path(body["output_path"])
-        while target.status(body["id"])["status"] == "rendering":
+        while target.status(body["id"])["status"] in ("queued", "rendering"):
             if path.exists():
                 break
 
-        assert content(path).frames == 90
+        assert content(path).frames == 45
 
     def test_a_cancelled_render_leaves_nothing(self, target: Target) -> None:
         body = target.begun(props=LONG)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 
+from tests.renderserver.target import PATIENCE_S, observed
+
 if TYPE_CHECKING:
     from tests.renderserver.target import Target
 
@@ -17,20 +19,28 @@ GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 def workers(target: Target) -> list[psutil.Process]:
     """The processes that draw."""
-    return [one for one, said in family(target) if any(w.endswith("worker.mjs") for w in said)]
+    return leaders(
+        [one for one, said in family(target) if any(w.endswith("worker.mjs") for w in said)]
+    )
 
 
 def browsers(target: Target) -> list[psutil.Process]:
-    """The leaders of the browsers: who was started with a profile, but as no kind of helper.
+    """The leaders of the browsers: who was started with a profile, but as no kind of helper."""
+    return leaders(
+        [
+            one
+            for one, said in family(target)
+            if any("--user-data-dir" in word for word in said)
+            and not any(word.startswith("--type=") for word in said)
+        ]
+    )
 
-    A helper that was just forked still has its leader's command line, so a leader's child is none.
+
+def leaders(alike: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that are nobody's child among them.
+
+    Who was just forked still has the command line of whoever forked it.
     """
-    alike = [
-        one
-        for one, said in family(target)
-        if any("--user-data-dir" in word for word in said)
-        and not any(word.startswith("--type=") for word in said)
-    ]
     known = {one.pid for one in alike}
     return [one for one in alike if parent_of(one) not in known]
 
@@ -47,15 +57,34 @@ def tabs(target: Target) -> list[psutil.Process]:
     return [one for one, said in family(target) if "--type=renderer" in said]
 
 
+def encoders(target: Target) -> list[str]:
+    """The programs that make films of pictures and run just now."""
+    names = []
+    for process in target.processes():
+        with suppress(*GONE):
+            names.append(process.name())
+    return [name for name in names if name in ("ffmpeg", "remotion")]
+
+
 def pages(target: Target) -> list[str]:
     """The addresses of the pages that are open to draw, as the browsers themselves tell them."""
-    found = []
-    for browser in browsers(target):
+    # A browser that opens or ends cannot be asked: looked at again, it can, or is there no more.
+    found = observed(
+        lambda: [pages_of(browser) for browser in browsers(target)], lambda each: None not in each
+    )
+    return [url for urls in found for url in urls or () if url.startswith("http")]
+
+
+def pages_of(browser: psutil.Process) -> list[str] | None:
+    """The addresses of a browser's pages; None when it cannot be asked."""
+    try:
         [profile] = [w for w in browser.cmdline() if w.startswith("--user-data-dir=")]
         port = (Path(profile.partition("=")[2]) / "DevToolsActivePort").read_text().split()[0]
-        listed = httpx.get(f"http://127.0.0.1:{port}/json/list", trust_env=False).json()
-        found += [page["url"] for page in listed if page["type"] == "page"]
-    return [url for url in found if url.startswith("http")]
+        address = f"http://127.0.0.1:{port}/json/list"
+        listed = httpx.get(address, trust_env=False, timeout=PATIENCE_S).json()
+    except (*GONE, OSError, ValueError, IndexError, httpx.TransportError):
+        return None
+    return [page["url"] for page in listed if page["type"] == "page"]
 
 
 def family(target: Target) -> list[tuple[psutil.Process, list[str]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import socket
 import struct
 import subprocess
 import sys
@@ -22,20 +21,26 @@ import httpx
 import psutil
 from PIL import Image
 
+from tests.ports import free_port
 from tests.renderserver.clips import CYAN, make_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 T = TypeVar("T")
-PATIENCE_S = 60
+PATIENCE_S = 180
+"""A browser that opens and draws on a busy machine takes its time."""
 PROGRAM = (
     "from reactor.renderserver.server import main; from reactor.settings import load; main(load())"
 )
 ROOT = Path(__file__).parents[2]
 LEASH = ROOT / "reactor" / "loops" / "leash.py"
+LEASHED = [sys.executable, "-I", str(LEASH), "--grace", "3", "--"]
 REMOTION = ROOT / "remotion" / "server" / "start.mjs"
-BUNDLED_S = 120
+BUNDLED_S = 240
+OPENING_S = 200
+"""More than the minute a browser has elsewhere: here several open at once."""
+LONGEST_WAIT_S = 30
 TITLE_PROPS = {"title": "A short title", "duration_s": 0.6, "fps": 10}
 
 
@@ -115,14 +120,30 @@ class Target:
 
     def drawing(self, name: str) -> dict[str, Any]:
         """The status once frames are being drawn."""
-        return observed(lambda: self.status(name), lambda status: status["rendered_frames"] > 0)
+        seen = observed(
+            lambda: self.status(name),
+            lambda status: status["rendered_frames"] > 0 or status["status"] == "failed",
+        )
+        assert seen["rendered_frames"] > 0, seen
+        return seen
+
+    def waited_for(self, name: str) -> float:
+        """Wait in long requests until the render is complete; how long the last of them took."""
+        while True:
+            began = time.monotonic()
+            status = self.status(name, wait_s=LONGEST_WAIT_S)
+            if status["status"] == "complete":
+                return time.monotonic() - began
+            assert status["status"] in ("queued", "rendering"), status
 
     def processes(self) -> list[psutil.Process]:
         """The server's own processes, of which one is warm and the others render."""
         return psutil.Process(self.pid).children(recursive=True)
 
 
-def observed(look: Callable[[], T], right: Callable[[T], bool], *, within_s: float = 60) -> T:
+def observed(
+    look: Callable[[], T], right: Callable[[T], bool], *, within_s: float = PATIENCE_S
+) -> T:
     """What one sees once it is right."""
     deadline = time.monotonic() + within_s
     while True:
@@ -138,27 +159,35 @@ def observed(look: Callable[[], T], right: Callable[[T], bool], *, within_s: flo
 def running(data: Path, **settings: str) -> Generator[Target]:
     """An embedded render server of one's own; whatever happens, it is gone afterwards."""
     url, environment = prepared(data, settings)
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, cwd=data)
-    try:
-        target = Target(url, data / "renders", data / "uploads", process.pid)
-        observed(lambda: answers(target), lambda answer: answer)
-        yield target
-    finally:
-        process.terminate()
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(command, env=environment, cwd=data) as process:
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+            target = Target(url, data / "renders", data / "uploads", process.pid)
+            observed(
+                lambda: process.poll() is not None or answers(target),
+                lambda over: over,
+            )
+            assert process.poll() is None, "the render server ended at once"
+            yield target
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @contextmanager
 def running_remotion(data: Path, *, program: Path = REMOTION, **settings: str) -> Generator[Target]:
     """A Remotion render server of one's own, on the leash that the reactor holds it by."""
+    settings = {"REACTOR_REMOTION_OPENING_S": str(OPENING_S), **settings}
     url, environment = prepared(data, settings)
-    command = [sys.executable, "-I", str(LEASH), "--grace", "3", "--", "node", str(program)]
     with subprocess.Popen(
-        command, env=environment, cwd=data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [*LEASHED, "node", str(program)],
+        env=environment,
+        cwd=data,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as leash:
         try:
             assert leash.stdout is not None
@@ -174,7 +203,7 @@ def running_remotion(data: Path, *, program: Path = REMOTION, **settings: str) -
         finally:
             leash.terminate()
             try:
-                leash.wait(10)
+                leash.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 leash.kill()
 
@@ -185,14 +214,14 @@ def prepared(data: Path, settings: dict[str, str]) -> tuple[str, dict[str, str]]
     (data / "uploads").mkdir(exist_ok=True)
     make_media(data / "uploads")
     url = f"http://127.0.0.1:{free_port()}"
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("REACTOR_")},
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("REACTOR_")}
+    return url, {
+        **inherited,
         "PYTHONPATH": str(ROOT),
         "REACTOR_DATA": str(data),
         "REACTOR_RENDERER_URL": url,
         **settings,
     }
-    return url, environment
 
 
 def answers(target: Target) -> bool:
@@ -202,13 +231,6 @@ def answers(target: Target) -> bool:
             return client.get("/health").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def make_media(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from reactor.renderserver.server import main
 from reactor.settings import load
 from tests.renderserver.conformance import LONG
 from tests.renderserver.files import content
-from tests.renderserver.target import Target, observed, running
+from tests.renderserver.target import LONGEST_WAIT_S, PATIENCE_S, Target, observed, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ THUMBNAIL = {"format": "thumbnail", "container": "jpg"}
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Target]:
     """A server that a test may treat badly."""
-    with running(tmp_path, REACTOR_STALL_TIMEOUT_S="1") as target:
+    with running(tmp_path) as target:
         yield target
 
 
@@ -154,13 +155,7 @@ def test_the_same_order_gives_the_same_picture(embedded: Target) -> None:
 
 
 def test_waiting_ends_with_the_render(embedded: Target) -> None:
-    body = embedded.begun(**THUMBNAIL)
-
-    began = time.monotonic()
-    status = embedded.status(body["id"], wait_s=30)
-
-    assert status["status"] == "complete"
-    assert time.monotonic() - began < 15
+    assert embedded.waited_for(embedded.begun(**THUMBNAIL)["id"]) < LONGEST_WAIT_S - 1
 
 
 def test_waiting_has_an_end(embedded: Target) -> None:
@@ -199,16 +194,18 @@ def test_renders_leave_no_processes_behind(own: Target) -> None:
     observed(own.processes, lambda processes: len(processes) <= 1)
 
 
-def renderer_of(target: Target, name: str) -> psutil.Process:
-    """The process that draws: of the server's processes the one that works most."""
-    target.drawing(name)
-    return max(target.processes(), key=lambda process: process.cpu_times().user)
+def warm(target: Target) -> psutil.Process:
+    """The one process of a server that has nothing to do: it will draw the next order."""
+    [process] = target.processes()
+    return process
 
 
 def test_a_killed_render_process_is_a_crash(own: Target) -> None:
+    renderer = warm(own)
     body = own.begun(props=LONG)
+    own.drawing(body["id"])
 
-    renderer_of(own, body["id"]).kill()
+    renderer.kill()
 
     status = own.ended(body["id"])
     assert status["status"] == "failed"
@@ -218,15 +215,20 @@ def test_a_killed_render_process_is_a_crash(own: Target) -> None:
     assert own.finished(**THUMBNAIL).is_file()
 
 
-def test_a_render_that_stands_still_is_a_stall(own: Target) -> None:
-    body = own.begun(props=LONG)
+def test_a_render_that_stands_still_is_a_stall(tmp_path: Path) -> None:
+    with running(tmp_path, REACTOR_STALL_TIMEOUT_S="3") as own:
+        renderer = warm(own)
+        body = own.begun(props=LONG)
+        renderer.suspend()
 
-    renderer_of(own, body["id"]).suspend()
-
-    status = own.ended(body["id"])
-    assert status["status"] == "failed"
-    assert status["error"]["class"] == "stall"
-    assert own.finished(**THUMBNAIL).is_file()
+        status = own.ended(body["id"])
+        assert status["status"] == "failed"
+        assert status["error"]["class"] == "stall"
+        # On a slow machine so little patience may not be enough for a good one.
+        observed(
+            lambda: own.ended(own.begun(**THUMBNAIL)["id"])["status"],
+            lambda status: status == "complete",
+        )
 
 
 def works(process: psutil.Process) -> bool:
@@ -246,7 +248,7 @@ def test_no_render_process_outlives_a_killed_server(own: Target) -> None:
     psutil.Process(own.pid).kill()
 
     # Who has died but was not yet buried by the system does nothing any more.
-    observed(lambda: [each for each in left if works(each)], lambda alive: not alive, within_s=2)
+    observed(lambda: [each for each in left if works(each)], lambda alive: not alive)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -258,8 +260,9 @@ def test_a_signal_ends_renders_and_server_at_once(own: Target, number: signal.Si
 
     server.send_signal(number)
 
-    assert server.wait(5) == 0
-    assert not psutil.wait_procs(left, timeout=1)[1]
+    assert server.wait(PATIENCE_S) == 0
+    observed(lambda: [each for each in left if works(each)], lambda alive: not alive)
+    # Had it let the render come to its end, there would be a film.
     assert not list(own.renders.iterdir())
 
 
@@ -271,30 +274,45 @@ def test_nothing_in_the_environment_of_a_render_process_is_secret(tmp_path: Path
     assert not any("canary" in value for environment in seen for value in environment.values())
 
 
-def test_a_taken_port_is_one_line(own: Target, tmp_path: Path) -> None:
+def test_a_taken_port_is_one_line(embedded: Target, tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration, match=r"cannot listen on 127\.0\.0\.1:\d+ .*RENDERER_URL"):
-        main(load(data=tmp_path / "other", renderer_url=own.url))
+        main(load(data=tmp_path / "other", renderer_url=embedded.url))
+
+
+def answered_within(client: httpx.Client) -> float:
+    """How long one answer takes."""
+    began = time.monotonic()
+    assert client.post("/render", json=[]).status_code == httpx.codes.BAD_REQUEST
+    return time.monotonic() - began
 
 
 def test_answers_come_without_delay(embedded: Target) -> None:
     with embedded.client() as client:
-        client.get("/health")
-        began = time.monotonic()
-        for _ in range(20):
-            assert client.post("/render", json=[]).status_code == httpx.codes.BAD_REQUEST
+        took_s = [answered_within(client) for _ in range(60)]
 
-    # Without TCP_NODELAY each of them takes 40 ms.
-    assert time.monotonic() - began < 0.4
+    # Without TCP_NODELAY each of them takes 40 ms, but for a few at the beginning.
+    assert len([each for each in took_s[20:] if each < 0.03]) > 3
+
+
+def ended_without_its_half(target: Target) -> dict[str, Any]:
+    """The last status of a render whose half file is taken away as soon as it is there."""
+    body = target.begun(format="clip_1_1", props={"title": "Gone", "duration_s": 6})
+    half = Path(body["output_path"] + ".part")
+    observed(
+        lambda: half.exists() or target.status(body["id"])["status"] != "rendering",
+        lambda there_or_over: there_or_over,
+    )
+    with suppress(FileNotFoundError):
+        half.unlink()
+    return target.ended(body["id"])
 
 
 def test_a_failure_says_at_which_frame_and_with_which_last_words(own: Target) -> None:
     """Somebody takes the half file away, so that it cannot be given its name."""
-    body = own.begun(format="clip_1_1", props={"title": "Gone", "duration_s": 6})
-    half = Path(body["output_path"] + ".part")
-    observed(half.exists, lambda there: there)
-    half.unlink()
-
-    failed = own.ended(body["id"])
+    # Again when all was done before.
+    failed = observed(
+        lambda: ended_without_its_half(own), lambda said: said["status"] != "complete"
+    )
 
     assert failed["status"] == "failed"
     assert failed["error"]["frame"] == failed["rendered_frames"] > 0
@@ -302,8 +320,8 @@ def test_a_failure_says_at_which_frame_and_with_which_last_words(own: Target) ->
     assert "FileNotFoundError" in failed["log"].splitlines()[-1]
 
 
-def test_a_refused_order_has_no_frame(own: Target) -> None:
-    answer = own.post(own.order(template="slideshow", props={"images": ["missing.jpg"]}))
+def test_a_refused_order_has_no_frame(embedded: Target) -> None:
+    answer = embedded.post(embedded.order(template="slideshow", props={"images": ["missing.jpg"]}))
 
     assert answer.status_code == 400
     assert "frame" not in answer.json()["error"]

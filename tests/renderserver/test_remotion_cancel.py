@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import psutil
 import pytest
 
 from tests.renderserver.conformance import LONG
-from tests.renderserver.family import browsers, pages, workers
+from tests.renderserver.family import browsers, encoders, pages, workers
 from tests.renderserver.files import content
-from tests.renderserver.target import Target, observed, running_remotion
+from tests.renderserver.target import PATIENCE_S, Target, observed, running_remotion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ ENDLESS: dict[str, Any] = {"quality": "360p", "props": LONG}
 FILM: dict[str, Any] = {"quality": "360p", "props": {"title": "", "duration_s": 2, "fps": 15}}
 FRAMES = 30
 SHORT: dict[str, Any] = {"quality": "360p", "props": {"duration_s": 0.5, "fps": 4}}
-PATIENCE_S = 60
 AGES_S = 700
 
 
@@ -39,13 +39,17 @@ def leftovers(target: Target) -> list[str]:
     """What is there besides finished films: temporary places, halves, and pages that are still open."""
     scratch = target.renders.parent / "remotion" / "tmp"
     halves = [path.name for path in target.renders.iterdir() if path.suffix == ".part"]
-    encoders = [p.name() for p in target.processes() if p.name() in ("ffmpeg", "remotion")]
-    return [*(path.name for path in scratch.iterdir()), *halves, *encoders, *pages(target)]
+    return [
+        *(path.name for path in scratch.iterdir()),
+        *halves,
+        *encoders(target),
+        *pages(target),
+    ]
 
 
 def check_nothing_is_left(target: Target) -> None:
     """It may take a moment: encoders and pages end after their render, and write for so long."""
-    observed(lambda: leftovers(target), lambda found: not found, within_s=PATIENCE_S)
+    observed(lambda: leftovers(target), lambda found: not found)
 
 
 def drawn_but_for_one(target: Target, name: str) -> None:
@@ -53,7 +57,6 @@ def drawn_but_for_one(target: Target, name: str) -> None:
     observed(
         lambda: target.status(name)["rendered_frames"],
         lambda frames: frames >= FRAMES - 1,
-        within_s=PATIENCE_S,
     )
 
 
@@ -107,19 +110,32 @@ def test_a_complete_render_stays_complete_when_cancelled(own: Target) -> None:
     assert Path(body["output_path"]).is_file()
 
 
+def frames_of(film: Path) -> int:
+    """How many frames it has; none while its head is not written."""
+    try:
+        return content(film).frames
+    except (av.FFmpegError, IndexError):
+        return 0
+
+
 def drawn_behind_its_back(target: Target) -> dict[str, Any]:
     """An order whose film is whole in the temporary place, while the server stands still and knows nothing of it."""
     assert target.pid
+    [worker] = observed(lambda: workers(target), lambda found: len(found) == 1)
+    # It must not be done before the server stands still.
+    worker.suspend()
     body = target.begun(**FILM)
-    target.drawing(body["id"])
+    observed(lambda: target.status(body["id"])["status"], lambda now: now == "rendering")
     os.kill(target.pid, signal.SIGSTOP)
+    worker.resume()
     scratch = target.renders.parent / "remotion" / "tmp"
 
     def is_whole() -> bool:
-        films = list(scratch.glob("*/film.mp4"))
-        return bool(films) and not pages(target) and content(films[0]).frames == FRAMES
+        if encoders(target) or pages(target):
+            return False
+        return [frames_of(film) for film in scratch.glob("*/film.mp4")] == [FRAMES]
 
-    observed(is_whole, bool, within_s=PATIENCE_S)
+    observed(is_whole, bool)
     assert list(target.renders.glob("job-*")) == []
     return body
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LONG_AGO_S = 100_000
 SMALL = {"quality": "360p", "format": "clip_1_1"}
 SHORT = {"title": "", "duration_s": 0.5, "fps": 4}
-LONG = {**SHORT, "duration_s": 300}
+LONG = {**SHORT, "duration_s": 600, "fps": 30}
+"""Not over before a bundle is made."""
 COMPOSITION = """/** A colour; at the third frame of a film with a title it waits so many seconds. */
 import {useEffect, useState} from 'react';
 import {AbsoluteFill, continueRender, delayRender, useCurrentFrame} from 'remotion';
@@ -46,8 +47,8 @@ function Slow({seconds}: {seconds: number}) {
   return null;
 }
 """
-PATIENCE_S = 7
-TOO_LONG_S = 12
+PATIENCE_S = 10
+TOO_LONG_S = 13
 """For the first patience, but not for three times as much."""
 
 
@@ -100,12 +101,8 @@ def project(remotion: Target, tmp_path_factory: pytest.TempPathFactory) -> Proje
 @pytest.fixture(scope="module")
 def own(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server of that copy."""
-    with running_remotion(
-        tmp_path_factory.mktemp("own"),
-        program=project.program,
-        REACTOR_SLOTS="2",
-        REACTOR_REMOTION_PATIENCE_S=str(PATIENCE_S),
-    ) as target:
+    place = tmp_path_factory.mktemp("own")
+    with running_remotion(place, program=project.program, REACTOR_SLOTS="2") as target:
         yield target
 
 
@@ -175,17 +172,21 @@ def test_sources_that_cannot_be_bundled_fail_their_order_alone(
     assert colour(own.finished(**SMALL, props=SHORT)) == (0, 0, 1)
 
 
-def test_a_frame_that_was_waited_for_in_vain_is_waited_for_longer_next_time(own: Target) -> None:
-    error = own.ended(own.begun(**order(str(TOO_LONG_S), id="42-1-x"))["id"])["error"]
-    assert error["class"] == "stall"
-    assert "delayRender" in error["message"]
-    assert "waiting for a sign" in error["message"]
-    assert error["frame"] == 2
+def test_a_frame_that_was_waited_for_in_vain_is_waited_for_longer_next_time(
+    project: Project, tmp_path: Path
+) -> None:
+    limits = {"REACTOR_SLOTS": "2", "REACTOR_REMOTION_PATIENCE_S": str(PATIENCE_S)}
+    with running_remotion(tmp_path, program=project.program, **limits) as own:
+        error = own.ended(own.begun(**order(str(TOO_LONG_S), id="42-1-x"))["id"])["error"]
+        assert error["class"] == "stall"
+        assert "delayRender" in error["message"]
+        assert "waiting for a sign" in error["message"]
+        assert error["frame"] == 2
 
-    # Another job's frame is not waited for any longer.
-    other = own.ended(own.begun(**order(str(TOO_LONG_S), id="43-1-x"))["id"])
-    assert other["error"]["class"] == "stall"
-    assert own.finished(**order(str(TOO_LONG_S), id="42-2-y")).is_file()
+        # Another job's frame is not waited for any longer, at the same time.
+        other = own.begun(**order(str(TOO_LONG_S), id="43-1-x"))
+        assert own.finished(**order(str(TOO_LONG_S), id="42-2-y")).is_file()
+        assert own.ended(other["id"])["error"]["class"] == "stall"
 
 
 def test_a_render_that_is_cancelled_while_its_bundle_is_made_ends_at_once(

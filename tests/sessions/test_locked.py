@@ -8,6 +8,8 @@ import anyio
 import psycopg
 import pytest
 
+from tests.fix_reactor import PATIENCE_S
+
 if TYPE_CHECKING:
     from tests.fix_reactor import Table
     from tests.sessions.conftest import Psql
@@ -134,7 +136,7 @@ async def test_an_asset_that_is_deleted_in_the_moment_of_locking_stays(
             refused.append(str(wrong.diag.message_primary))
 
     async with await psycopg.AsyncConnection.connect(psql.dsn, autocommit=True) as deleter:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             async with anyio.create_task_group() as tg, psql.held(LOCK):
                 tg.start_soon(delete, deleter)
                 await table.until(BLOCKED, pid=deleter.info.backend_pid)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from reactor.daemon import running
-from tests.acceptance.conftest import ROOT, free_port
+from tests.acceptance.conftest import ENDS_S, ROOT
+from tests.ports import free_port
 from tests.renderserver.clips import CYAN, YELLOW, make_clip, pictures, read
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def test_the_walk_through_works_as_typed(
         said = await to_thread.run_sync(typed, drawing)
         await table.until(
             "count(*) FILTER (WHERE status IN ('complete', 'failed')) = 2 FROM actp_gen_jobs",
-            patience_s=120,
+            patience_s=ENDS_S,
         )
 
     assert '"status":"pending"' in said
@@ -85,7 +86,7 @@ def typed(settings: Settings) -> str:
         cwd=settings.data,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=ENDS_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -246,7 +246,7 @@ def test_a_file_beyond_the_size_limit_leaves_no_partial_file(source: Path, tmp_p
     root = Path(local.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code, str(source), str(target)],
-        capture_output=True, text=True, timeout=30, check=True, cwd=root,
+        capture_output=True, text=True, timeout=120, check=True, cwd=root,
     )  # fmt: skip
 
     assert done.stdout == str(errno.EFBIG)

@@ -61,7 +61,7 @@ def test_every_way_of_renaming_lets_exactly_one_win(
         def attempt(
             path: Path, *, target: Path = target, start: threading.Barrier = start
         ) -> str | None:
-            start.wait(10)
+            start.wait(60)
             try:
                 how(path, target)
             except FileExistsError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import socket
 import sys
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
@@ -19,6 +18,7 @@ from reactor.db.pool import Database
 from reactor.loops.supervisor import Supervisor
 from reactor.renderers.server import RenderServer
 from reactor.settings import Settings, load
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,13 +30,20 @@ if TYPE_CHECKING:
 
 RENDERER = Path(__file__).with_name("fake_renderer.py")
 PATIENCE_S = 60.0
+SOON_S = 0.4
+"""For a health check, in tests of renderers that do not answer."""
 
 
 class Stage:
     """One supervisor and everything it does."""
 
     def __init__(
-        self, settings: Settings, database: Database, observe: Observer, client: RenderServer
+        self,
+        settings: Settings,
+        database: Database,
+        observe: Observer,
+        client: RenderServer,
+        health_timeout_s: float,
     ) -> None:
         self.client = client
         self.events: list[Event] = []
@@ -51,7 +58,7 @@ class Stage:
             self.events.append,
             client,
             restart_delay_s=0.01,
-            health_timeout_s=0.4,
+            health_timeout_s=health_timeout_s,
         )
 
     def note(self, seen: Seen, facts: dict[str, Any]) -> None:
@@ -65,6 +72,15 @@ class Stage:
             while len(found := [facts for what, facts in self.seen if what is seen]) < times:
                 await self._receive.receive()
         return found[times - 1]
+
+    async def looked(self, times: int) -> None:
+        """Wait until the supervisor has looked after its renderer so many times more."""
+        before = self.supervisor.looked_at
+        with anyio.fail_after(PATIENCE_S):
+            while times:
+                while self.supervisor.looked_at == before:
+                    await anyio.sleep(0.01)
+                before, times = self.supervisor.looked_at, times - 1
 
     def pid(self) -> int:
         """The renderer's pid, which has to be known."""
@@ -81,13 +97,11 @@ class Stage:
 @pytest.fixture
 def settings(data: Path) -> Settings:
     """A free port and the quick renderer; the next regular look is far away."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     return load(
         data=data,
         renderer=renderer_command(),
-        renderer_url=f"http://127.0.0.1:{port}",
-        supervise_s=60,
+        renderer_url=f"http://127.0.0.1:{free_port()}",
+        supervise_s=600,
     )
 
 
@@ -110,11 +124,13 @@ async def supervised(
             running: bool = True,
             database: Database = nowhere,
             observe: Observer = observer,
+            health_timeout_s: float = PATIENCE_S,
             **changes: Any,
         ) -> Stage:
             changed = settings.model_copy(update=changes)
             client = await clients.enter_async_context(aclosing(RenderServer(changed)))
-            stages.append(made := Stage(changed, database, observe, client))
+            made = Stage(changed, database, observe, client, health_timeout_s)
+            stages.append(made)
             if running:
                 await tg.start(made.supervisor.run)
             return made
@@ -131,9 +147,9 @@ def renderer_command(*arguments: str) -> str:
     return shlex.join([sys.executable, "-I", "-S", str(RENDERER), *arguments])
 
 
-async def until_gone(*pids: int, within_s: float = PATIENCE_S) -> None:
+async def until_gone(*pids: int) -> None:
     """Wait until none of these processes runs."""
-    with anyio.fail_after(within_s):
+    with anyio.fail_after(PATIENCE_S):
         # Nobody tells when a stranger's process is gone.
         while any(runs(pid) for pid in pids):
             await anyio.sleep(0.01)

@@ -10,6 +10,7 @@ from PIL import Image
 from reactor.models import Container, Format, JobId, Quality, RenderSpec
 from reactor.observe import Seen
 from reactor.renderers.base import Order
+from tests.supervisor.conftest import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ async def test_the_embedded_renderer_is_started_and_draws(
 ) -> None:
     stage = await supervised(renderer="embedded")
     await stage.until(Seen.RENDERER_UP)
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_S):
         rendered = await stage.client.render(
             order_into(data / "renders", title="Hallo"), lambda _: None
         )

@@ -12,21 +12,24 @@ import psutil
 import pytest
 
 from reactor.renderers.process import LEASH
-from tests.supervisor.conftest import runs, until_gone
+from tests.supervisor.conftest import PATIENCE_S, runs, until_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SLEEP = "import time; time.sleep(60)"
+TRIES = 12
+LONG_S = 600
+"""Longer than a test waits for anything."""
+SLEEP = f"import time; time.sleep({LONG_S})"
 DEAF = (
     "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    "print('up', file=sys.stderr, flush=True); time.sleep(60)"
+    f"print('up', file=sys.stderr, flush=True); time.sleep({LONG_S})"
 )
 
 
 @contextmanager
 def leashed(
-    script: str, *, grace_s: float = 5, program: str = sys.executable
+    script: str, *, grace_s: float = LONG_S, program: str = sys.executable
 ) -> Iterator[subprocess.Popen[str]]:
     """A Python script on a leash whose other end is here."""
     command = [sys.executable, "-I", str(LEASH), "--grace", str(grace_s), "--"]
@@ -55,7 +58,7 @@ def first_line(stream: object) -> str:
 )
 def test_the_exit_code_is_the_commands(script: str, code: int) -> None:
     with leashed(script) as leash:
-        assert leash.wait(10) == code
+        assert leash.wait(PATIENCE_S) == code
 
 
 def test_the_end_of_input_kills_at_once_also_what_ignores_sigterm() -> None:
@@ -64,19 +67,19 @@ def test_the_end_of_input_kills_at_once_also_what_ignores_sigterm() -> None:
         first_line(leash.stderr)
         assert leash.stdin is not None
         leash.stdin.close()
-        code = leash.wait(2)
+        code = leash.wait(PATIENCE_S)
 
     assert (code, runs(pid)) == (137, False)
 
 
 def test_sigterm_is_passed_on_however_early_it_comes() -> None:
     """The first line comes right after the fork, when the command is not even started yet."""
-    for _ in range(30):
+    for _ in range(TRIES):
         with leashed(SLEEP) as leash:
             first_line(leash.stdout)
             leash.terminate()
 
-            assert leash.wait(4) == 128 + signal.SIGTERM
+            assert leash.wait(PATIENCE_S) == 128 + signal.SIGTERM
 
 
 def test_who_ignores_sigterm_is_killed_after_the_grace() -> None:
@@ -84,7 +87,7 @@ def test_who_ignores_sigterm_is_killed_after_the_grace() -> None:
         first_line(leash.stderr)
         leash.terminate()
 
-        assert leash.wait(4) == 137
+        assert leash.wait(PATIENCE_S) == 137
 
 
 async def test_a_killed_leash_takes_its_command_along() -> None:
@@ -92,7 +95,7 @@ async def test_a_killed_leash_takes_its_command_along() -> None:
         pid = int(first_line(leash.stdout))
         leash.kill()
 
-        await until_gone(pid, within_s=2)
+        await until_gone(pid)
 
 
 def test_the_command_sits_in_a_session_of_its_own_without_our_input() -> None:
@@ -107,7 +110,7 @@ def test_a_command_that_does_not_exist_is_said() -> None:
     with leashed(SLEEP, program="/no/such/program") as leash:
         said = first_line(leash.stderr)
 
-        assert (leash.wait(4), said) == (
+        assert (leash.wait(PATIENCE_S), said) == (
             127,
             "cannot start /no/such/program: No such file or directory",
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reactor.db.pool import connect
+from tests.noon import noon_zone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,9 +75,7 @@ def history(table: Table) -> History:
 @pytest.fixture
 async def midday(history: History) -> None:
     """A zone in which it is about noon, so that no day ends during a test."""
-    ahead = 12 - datetime.now(UTC).hour
-    # These names count the other way round.
-    await history.zone(f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT")
+    await history.zone(noon_zone())
 
 
 @pytest.fixture

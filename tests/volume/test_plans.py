@@ -9,6 +9,7 @@ import pytest
 
 from reactor.db.migrate import migrate
 from tests.integration.conftest import created
+from tests.noon import noon_zone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,6 +46,8 @@ async def old_farm(server: SimpleNamespace) -> AsyncIterator[str]:
     async with created(server, encoding="UTF8") as bare:
         await migrate(bare.dsn)
         async with await psycopg.AsyncConnection.connect(bare.dsn, autocommit=True) as conn:
+            # Right after midnight nothing is of today, and no index has anything to give.
+            await conn.execute("UPDATE reactor.control SET time_zone = %s", (noon_zone(),))
             for statement in ROWS.split(";\n"):
                 await conn.execute(statement.encode())
         yield bare.dsn

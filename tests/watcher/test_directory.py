@@ -14,7 +14,7 @@ from reactor.errors import BadConfiguration
 from reactor.loops import file_events
 from reactor.loops.render_directory import is_network_mount
 from reactor.observe import Seen
-from tests.fix_reactor import seeing
+from tests.fix_reactor import PATIENCE_S, seeing
 from tests.watcher.conftest import NEVER_S, Eyes, Farm
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def lost(observed: Observed) -> list[dict[str, Any]]:
 
 async def appearing(directory: Path) -> None:
     """Wait until the directory is there."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while not await anyio.Path(directory).exists():
             await anyio.sleep(0.01)
 
@@ -75,10 +75,12 @@ async def test_another_directory_of_the_same_name_is_noticed_by_the_full_scan(
     second = farm.directory.with_name("second")
     second.mkdir()
     farm.directory.symlink_to(first)
+    other = farm.directory.with_name("other")
+    other.symlink_to(second)
     async with farm.watching(eyes) as watcher:
         async with watching_again(farm.observer):
-            farm.directory.unlink()
-            farm.directory.symlink_to(second)
+            # In one step: a scan that finds no directory makes one.
+            other.replace(farm.directory)
             watcher.nudge()
         farm.rename_in("job-1-a1.jpg", still)
         await eyes.until("job-1-a1.jpg")
@@ -130,7 +132,7 @@ async def test_where_no_events_come_the_watcher_polls_and_says_so(
     farm: Farm, eyes: Eyes, still: bytes, observed: Observed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a mount that the kernel cannot watch: watching works, but there is nothing to hear."""
-    monkeypatch.setattr(file_events, "PROBE_S", 0.2)
+    monkeypatch.setattr(file_events, "PROBES", 1)
     monkeypatch.setattr(file_events.FileEvents, "_concerns_us", lambda *_: False)
     async with farm.watching(eyes) as watcher:
         farm.rename_in("job-1-a1.jpg", still)

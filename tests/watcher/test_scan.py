@@ -38,7 +38,8 @@ async def test_every_file_is_found_without_any_event(
         watcher.nudge()
         await eyes.until(*(name.replace("-a0", "") for name in names))
 
-    assert len(eyes.seen) == 300
+    # A scan announces again what an earlier one has found, and the first may have been at it already.
+    assert len(set(eyes.names)) == 300
 
 
 async def test_the_full_scan_comes_by_itself(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SHORT_WAITS_S = (0.05,) * 9
+TRY_S, LEASE_S = 600.0, 3600.0
+"""A machine that stands still ends no try and loses no claim."""
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ class Post:
 
     def deliverer(self, **how: Any) -> Deliver:
         """A loop that does not wait for long."""
-        how = {"waits_s": SHORT_WAITS_S, **how}
+        how = {"waits_s": SHORT_WAITS_S, "try_s": TRY_S, "lease_s": LEASE_S, **how}
         return Deliver(self.settings, self.database, self.observe, self.egress, **how)
 
     @asynccontextmanager

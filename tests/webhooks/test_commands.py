@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from reactor.cli.webhooks import commands
 from reactor.errors import Invalid, Missing, Refused
 from reactor.signature import read_key
+from tests.fix_reactor import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ def test_replay_wakes_whoever_delivers(run: Run, dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("LISTEN reactor_events")
         assert "2 messages will be sent again" in said(run("replay", "1"))
-        [told] = [notice.payload for notice in conn.notifies(timeout=10, stop_after=1)]
+        [told] = [notice.payload for notice in conn.notifies(timeout=PATIENCE_S, stop_after=1)]
         assert json.loads(told) == {"event": "outbox.filled"}
 
     pending = "SELECT message_id FROM reactor.outbox WHERE delivered_at IS NULL AND abandoned_at IS NULL ORDER BY 1"

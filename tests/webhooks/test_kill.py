@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import psycopg
 
 import reactor
 
@@ -60,8 +61,8 @@ async def test_killed_between_the_answer_and_the_write(
     message = await post.write(await post.webhook(receiver.url()))
     async with victim(dsn) as process:
         await receiver.until(1)
-        async with post.table.database.transaction() as conn:
-            # The write waits for this lock, so the answer was read and the result is not written.
+        # The write waits for this lock, so the answer was read and the result is not written.
+        async with await psycopg.AsyncConnection.connect(dsn) as conn:
             await conn.execute("SELECT FROM reactor.outbox FOR UPDATE")
             receiver.goes_on()
             await post.table.until(f"EXISTS (SELECT {VICTIMS} AND wait_event_type = 'Lock')")

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from reactor.signature import verify
-from tests.webhooks.conftest import SECRET, Post
+from tests.webhooks.conftest import LEASE_S, SECRET, Post
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ async def test_the_end_of_a_job_is_told_once_and_signed(
 ) -> None:
     # The receiver comes first among the fixtures, because it has to outlive the reactor.
     webhook = await post.webhook(receiver.url())
-    await start(egress_allow=("127.0.0.1",))
+    await start(egress_allow=("127.0.0.1",), lease_s=LEASE_S)
 
     job = await table.insert(project_id="spring", metadata='{"order": 4711}')
     [sent] = await receiver.until(1)

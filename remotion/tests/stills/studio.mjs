@@ -12,6 +12,8 @@ const ENTRY = fileURLToPath(new URL('../../src/index.ts', import.meta.url));
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const LONGER_SIDE = 320;
 const TRIES = 3;
+/** For one picture, on a machine that has much else to do. */
+const PATIENCE_MS = 180_000;
 
 /** A browser that has to be read from a slow disk first takes longer to start than Remotion waits. */
 async function openPatiently(options) {
@@ -35,7 +37,13 @@ export async function openStudio() {
     files.close();
     throw wrong;
   });
-  const common = {serveUrl, puppeteerInstance: browser, browserExecutable, logLevel: 'error'};
+  const common = {
+    serveUrl,
+    puppeteerInstance: browser,
+    browserExecutable,
+    logLevel: 'error',
+    timeoutInMilliseconds: PATIENCE_MS,
+  };
   return {
     folder,
     serveUrl,
