@@ -242,7 +242,7 @@ async def test_a_lease_that_somebody_else_took_stops_the_render_here(
     start: Start, table: Table, easel: Easel, observer: Observer
 ) -> None:
     easel.gate = anyio.Event()
-    context = await start(sweep_s=60, heartbeat_s=0.1)
+    context = await start(sweep_s=600, heartbeat_s=0.1)
     job = await table.insert()
     with anyio.fail_after(PATIENCE_S):
         await easel.waiting.wait()
