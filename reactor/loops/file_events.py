@@ -30,8 +30,8 @@ STEP_MS = 20
 DEBOUNCE_MS = 40
 PROBE = ".reactor-probe-"
 PROBES = 8
-PROBE_AGAIN_S = 0.25
 """Counted and not timed: a machine that stood still for seconds has missed one probe, and not its events."""
+PROBE_AGAIN_S = 0.25
 
 
 class EventsEnded(ReactorError):

@@ -85,16 +85,6 @@ class Daemon:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    async def painter(self, job: int) -> psutil.Process:
-        """The process that draws this job's frames, once it does: the one that has its file open."""
-        with anyio.fail_after(PATIENCE_S):
-            while True:
-                for process in self.family():
-                    with suppress(psutil.Error):
-                        if any(f"/job-{job}-" in file.path for file in process.open_files()):
-                            return process
-                await anyio.sleep(LOOK_S)
-
     async def get(self, path: str) -> httpx.Response:
         """One of its pages."""
         async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
@@ -121,6 +111,17 @@ def has_ended(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+async def painter(family: Callable[[], list[psutil.Process]], job: int) -> psutil.Process:
+    """The process that draws this job's frames, once it does: the one of them that has its file open."""
+    with anyio.fail_after(PATIENCE_S):
+        while True:
+            for process in family():
+                with suppress(psutil.Error):
+                    if any(f"/job-{job}-" in file.path for file in process.open_files()):
+                        return process
+            await anyio.sleep(LOOK_S)
 
 
 async def until_drawing(data: Path, job: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.acceptance.conftest import ENDS_S, MORTAL, Daemon, until_drawing, until_gone
+from tests.acceptance.conftest import ENDS_S, MORTAL, Daemon, painter, until_drawing, until_gone
 from tests.acceptance.test_daemon import LONG, SHORT, VIDEO
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def test_a_killed_encoder_is_a_crash_and_tried_again(
     daemon = start()
     await daemon.until("renderer.up")
     job = await table.insert(**VIDEO, params=LONG)
-    encoder = await daemon.painter(job)
+    encoder = await painter(daemon.family, job)
 
     encoder.kill()
     await table.until("retry_count = 1 FROM actp_gen_jobs WHERE id = %(id)s", id=job)

@@ -6,20 +6,21 @@ import json
 from typing import TYPE_CHECKING
 
 import anyio
-import psutil
 import pytest
 
 from reactor.events import JobCancelled
 from reactor.handlers.stop import stop
 from reactor.models import JobId
 from reactor.observe import Seen
-from tests.acceptance.conftest import has_ended
+from tests.acceptance.conftest import has_ended, painter
 from tests.fix_reactor import LOOK_S, PATIENCE_S, seeing
 from tests.renderserver.target import Target, running
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    import psutil
 
     from reactor.context import Context
     from reactor.observe import Observer
@@ -55,23 +56,9 @@ async def insert(table: Table, props: dict[str, object], **columns: object) -> i
     return await table.insert(params=json.dumps(props), **row)
 
 
-async def painter(target: Target, job: int) -> psutil.Process:
-    """The process that draws this job's frames, once it does."""
-    with anyio.fail_after(PATIENCE_S):
-        while True:
-            for process in target.processes():
-                try:
-                    paths = [file.path for file in process.open_files()]
-                except psutil.Error:
-                    continue
-                if any(f"/job-{job}-" in path for path in paths):
-                    return process
-            await anyio.sleep(LOOK_S)
-
-
 async def watch_painter(target: Target, job: int, seen: list[psutil.Process]) -> None:
     """Note the process that draws this job's frames."""
-    seen.append(await painter(target, job))
+    seen.append(await painter(target.processes, job))
 
 
 async def until_empty(settings: Settings) -> None:
@@ -94,7 +81,7 @@ async def test_cancelling_ends_the_process_and_leaves_no_file(
     """Also when the notification was lost: then the sweep finds it."""
     await start(renderer_url=embedded.url)
     job = await insert(table, LONG)
-    process = await painter(embedded, job)
+    process = await painter(embedded.processes, job)
 
     async with (
         seeing(observer, Seen.LEASES_RELEASED, job_id=job),

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from reactor.db.migrate import migrate
-from tests.integration.conftest import created
-from tests.noon import noon_zone
+from tests.noon import farm_at_noon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,14 +27,8 @@ SELECT (ARRAY['solopreneur', 'ai_automation'])[1 + n % 2], (ARRAY['youtube', 'x'
 @pytest.fixture(scope="module")
 async def old_farm(server: SimpleNamespace) -> AsyncIterator[str]:
     """A farm with a history, for all tests; what they change is rolled back."""
-    async with created(server, encoding="UTF8") as bare:
-        await migrate(bare.dsn)
-        # Not over a pool of ours, whose statements have ten seconds.
-        async with await psycopg.AsyncConnection.connect(bare.dsn, autocommit=True) as conn:
-            await conn.execute("UPDATE reactor.control SET time_zone = %s", (noon_zone(),))
-            await conn.execute(HISTORY.encode())
-            await conn.execute("VACUUM ANALYZE actp_gen_jobs")
-        yield bare.dsn
+    async with farm_at_noon(server, HISTORY, "VACUUM ANALYZE actp_gen_jobs") as dsn:
+        yield dsn
 
 
 @pytest.fixture

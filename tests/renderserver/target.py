@@ -163,18 +163,10 @@ def running(data: Path, **settings: str) -> Generator[Target]:
     with subprocess.Popen(command, env=environment, cwd=data) as process:
         try:
             target = Target(url, data / "renders", data / "uploads", process.pid)
-            observed(
-                lambda: process.poll() is not None or answers(target),
-                lambda over: over,
-            )
-            assert process.poll() is None, "the render server ended at once"
+            until_it_answers(target, process, within_s=PATIENCE_S)
             yield target
         finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            stop(process)
 
 
 @contextmanager
@@ -193,19 +185,27 @@ def running_remotion(data: Path, *, program: Path = REMOTION, **settings: str) -
             assert leash.stdout is not None
             target = Target(url, data / "renders", data / "uploads", int(leash.stdout.readline()))
             # At the first start the project is bundled.
-            observed(
-                lambda: leash.poll() is not None or answers(target),
-                lambda over: over,
-                within_s=BUNDLED_S,
-            )
-            assert leash.poll() is None, "the Remotion render server ended at once"
+            until_it_answers(target, leash, within_s=BUNDLED_S)
             yield target
         finally:
-            leash.terminate()
-            try:
-                leash.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                leash.kill()
+            stop(leash)
+
+
+def until_it_answers(target: Target, process: subprocess.Popen[bytes], *, within_s: float) -> None:
+    """Wait for a server that was just started; not any longer once it has ended."""
+    observed(
+        lambda: process.poll() is not None or answers(target), lambda over: over, within_s=within_s
+    )
+    assert process.poll() is None, "the render server ended at once"
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End it, in peace if it listens."""
+    process.terminate()
+    try:
+        process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def prepared(data: Path, settings: dict[str, str]) -> tuple[str, dict[str, str]]:

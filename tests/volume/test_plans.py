@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from reactor.db.migrate import migrate
-from tests.integration.conftest import created
-from tests.noon import noon_zone
+from tests.noon import farm_at_noon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,14 +41,9 @@ MOST = {
 @pytest.fixture(scope="module")
 async def old_farm(server: SimpleNamespace) -> AsyncIterator[str]:
     """A farm with a history."""
-    async with created(server, encoding="UTF8") as bare:
-        await migrate(bare.dsn)
-        async with await psycopg.AsyncConnection.connect(bare.dsn, autocommit=True) as conn:
-            # Right after midnight nothing is of today, and no index has anything to give.
-            await conn.execute("UPDATE reactor.control SET time_zone = %s", (noon_zone(),))
-            for statement in ROWS.split(";\n"):
-                await conn.execute(statement.encode())
-        yield bare.dsn
+    # Right after midnight nothing is of today, and no index has anything to give.
+    async with farm_at_noon(server, *ROWS.split(";\n")) as dsn:
+        yield dsn
 
 
 async def looked_at(conn: psycopg.AsyncConnection[Any]) -> tuple[int, int]:
