@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from reactor.demo.script import SCRIPT
 from reactor.observe import Seen
 from tests.acceptance.conftest import ENDS_S
 from tests.fix_reactor import LOOK_S, PATIENCE_S, seeing
+from tests.noon import noon_zone
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ async def test_flush_pending_jobs_dispatches_all(
 
 async def test_volume_tracker_pace(table: Table) -> None:
     """Five renders of ten are not enough, and ten are; where it is about noon, so that no day ends."""
-    zone = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
-    await table.rows("UPDATE reactor.control SET time_zone = %(zone)s", zone=zone)
+    await table.rows("UPDATE reactor.control SET time_zone = %(zone)s", zone=noon_zone())
     made = """
         INSERT INTO actp_gen_jobs (platform, status, completed_at)
         SELECT 'youtube', 'complete', reactor.day_begins(reactor.today()) FROM generate_series(1, 5)

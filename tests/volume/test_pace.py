@@ -70,7 +70,9 @@ async def test_renders_are_counted_by_platform(history: History, conn: AsyncConn
     await history.made_today(2, platform="x")
     await history.made_today(3, platform="<b>odd</b>")
     await history.made_today(1, platform=None)
-    await history.made("2026-03-01 12:00+00", platform="x")
+    # In the farm's zone, which is another one every hour.
+    spring = await history.one("(reactor.day_begins('2026-03-01') + interval '12 hours')::text")
+    await history.made(spring, platform="x")
     today = await history.one("reactor.today()")
 
     assert list((await volume.count_by_platform(conn, today)).items()) == [
