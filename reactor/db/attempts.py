@@ -227,6 +227,11 @@ async def save_progress(conn: AsyncConnection, rows: Sequence[tuple[Any, ...]]) 
     )
 
 
+async def clear_progress(conn: AsyncConnection) -> None:
+    """Forget the progress of what is not being rendered any more."""
+    await conn.execute(SQL["clear_progress"])
+
+
 async def take_back_expired_jobs(
     conn: AsyncConnection, *, ours: Sequence[JobId]
 ) -> list[tuple[JobId, JobStatus]]:

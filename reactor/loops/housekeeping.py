@@ -1,4 +1,4 @@
-"""Forgets what has had its time: the log of events, ended messages, brought-in material, stale attempts."""
+"""Forgets what has had its time: events, ended messages, brought-in material, stale attempts, progress."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from reactor.db.alerts import prune_alerts
+from reactor.db.attempts import clear_progress
 from reactor.db.events import prune_events
 from reactor.db.filler import flush_stale_jobs
 from reactor.db.outbox import prune_messages
@@ -61,6 +62,7 @@ class Housekeeping:
         await self._flush_stale()
         async with self._database.connection() as conn:
             await recount(conn)
+            await clear_progress(conn)
         self._observe(Seen.TIDIED, events=events, messages=messages, files=files)
 
     async def _flush_stale(self) -> None:

@@ -223,6 +223,12 @@ WITH news AS (
 )
 SELECT reactor.tell('job.progress', (SELECT array_agg(job_id) FROM saved));
 
+-- name: clear_progress
+-- A last word that was written while its render ended, or whose job somebody deleted.
+DELETE FROM reactor.progress AS p
+ WHERE NOT EXISTS (SELECT FROM public.actp_gen_jobs AS j
+                    WHERE j.id = p.job_id AND j.attempt = p.attempt AND j.status = 'processing');
+
 -- name: take_back_expired_jobs
 -- Leases that ran out before there was a file: somebody's reactor died. Again, unless the job has now been
 -- lost three times running, in which case it is the killer.

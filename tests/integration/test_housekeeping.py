@@ -23,6 +23,16 @@ INSERT INTO reactor.events (event, job_ids, at) VALUES ('old', '{1}', now() - in
 """
 
 
+PROGRESS = """
+INSERT INTO actp_gen_jobs DEFAULT VALUES;
+INSERT INTO actp_gen_jobs DEFAULT VALUES;
+INSERT INTO actp_gen_jobs DEFAULT VALUES;
+UPDATE actp_gen_jobs SET status = 'processing', stage = 'claimed', attempt = 2 WHERE id <= 2;
+UPDATE actp_gen_jobs SET status = 'cancelled' WHERE id = 3;
+INSERT INTO reactor.progress (job_id, attempt, fraction) VALUES (1, 2, 0.5), (2, 1, 0.5), (3, 1, 0.5), (4, 1, 0.5)
+"""
+
+
 async def test_old_events_messages_and_files_go(
     settings: Settings, database: Database, observer: Observer, table: Table
 ) -> None:
@@ -36,3 +46,15 @@ async def test_old_events_messages_and_files_go(
     kept = await table.rows("SELECT event FROM reactor.outbox ORDER BY outbox_id")
     assert kept == [("arrived lately",), ("still waiting",)]
     assert await table.rows("SELECT event FROM reactor.events") == [("new",)]
+
+
+async def test_only_what_is_being_rendered_has_progress(
+    settings: Settings, database: Database, observer: Observer, table: Table
+) -> None:
+    """Not an attempt before, nor a job that has ended or been deleted: their last word may have come late."""
+    for statement in PROGRESS.split(";"):
+        await table.rows(statement)
+
+    await Housekeeping(settings, database, observer, lambda: 0).tidy()
+
+    assert await table.rows("SELECT job_id, attempt FROM reactor.progress") == [(1, 2)]
