@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
+from pytest_postgresql.janitor import DatabaseJanitor
 
 from reactor.db.embedded import ensure
 from reactor.db.migrate import migrate
@@ -22,7 +24,7 @@ from reactor.db.pool import Database, open_database
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    import psycopg
+    from pytest_postgresql.executor_noop import NoopExecutor
 
     from reactor.db.embedded import EmbeddedPostgres
 
@@ -74,14 +76,27 @@ def load_schema(**where: Any) -> None:
 migrated = factories.postgresql_noproc(
     dbname="reactor_test", load=[load_schema], depends_on="server"
 )
-postgresql = factories.postgresql("migrated")
+
+
+class QuickJanitor(DatabaseJanitor):
+    """Copies the template's files, which takes a third of the time that logging their pages does."""
+
+    def init(self) -> None:
+        """Clone the template."""
+        clone = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        assert self.template_dbname
+        names = (self.dbname, self.template_dbname)
+        with self.cursor() as cursor:
+            cursor.execute(clone.format(*map(sql.Identifier, names)))
 
 
 @pytest.fixture
-def dsn(postgresql: psycopg.Connection[Any]) -> str:
+def dsn(migrated: NoopExecutor) -> Iterator[str]:
     """A fresh, migrated database."""
-    info = postgresql.info
-    return make_conninfo(host=info.host, port=info.port, user=info.user, dbname=info.dbname)
+    where = {"host": migrated.host, "port": migrated.port, "user": migrated.user}
+    where["dbname"] = migrated.dbname
+    with QuickJanitor(**where, template_dbname=migrated.template_dbname):
+        yield make_conninfo(**where)
 
 
 @pytest.fixture
