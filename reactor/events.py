@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 EVENTS = "reactor_events"
 CONTROL = "reactor_control"
+LOGGED = (
+    "job.pending",
+    "job.processing",
+    "job.rendered",
+    "job.complete",
+    "job.failed",
+    "job.cancelled",
+    "publish.ready",
+    "publish.blocked",
+    "publish.published",
+    "publish.failed",
+)
+"""What is announced of jobs and kept in the log, `reactor.events`."""
 
 Id = Annotated[JobId, Field(strict=True, ge=1, lt=2**63)]
 

@@ -14,6 +14,7 @@ from reactor.db import alerts, outbox, webhooks
 from reactor.egress import EgressRefused
 from reactor.egress.addresses import LONGEST_URL, AllowList
 from reactor.errors import FieldError, Invalid, Missing, Refused
+from reactor.events import LOGGED
 from reactor.records import Name, invalid
 from reactor.signature import new_secret, read_key
 
@@ -26,20 +27,7 @@ if TYPE_CHECKING:
     from reactor.db.outbox import Delivery
     from reactor.db.webhooks import Webhook
 
-EVENTS = (
-    "job.pending",
-    "job.processing",
-    "job.rendered",
-    "job.complete",
-    "job.failed",
-    "job.cancelled",
-    "publish.ready",
-    "publish.blocked",
-    "publish.published",
-    "publish.failed",
-    "alert.raised",
-    "alert.resolved",
-)
+EVENTS = (*LOGGED, "alert.raised", "alert.resolved")
 ENDS = ("job.complete", "job.failed", "job.cancelled")
 ALERT = "webhook_failed"
 PAGE = 50

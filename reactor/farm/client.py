@@ -183,7 +183,7 @@ class Farm:
     def events(
         self, since: str | None = None, *, kinds: Collection[str] | None = None
     ) -> AsyncGenerator[Event]:
-        """What happens to jobs after a cursor, for ever: START is the begin of the log, None is now.
+        """What happens to jobs and videos after a cursor, for ever: START is the log's begin, None is now.
 
         Lost connections are made anew. Keep the `cursor` of the last event that you have dealt with.
         """

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from reactor.db import events
 from reactor.db.events import Cursor
 from reactor.errors import FieldError, Invalid
+from reactor.events import LOGGED
 from reactor.farm.ears import FIRST_PAUSE_S, LOOK_S
-from reactor.models import JobId, JobStatus
+from reactor.models import JobId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterator
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 START = ""
 """The cursor before everything the log still has."""
 CURSOR = re.compile(r"([0-9]{1,20})-([0-9]{1,19})(?:-([0-9]{1,4}))?", re.ASCII)
-KINDS = frozenset({*(f"job.{status}" for status in JobStatus), "job.rendered"})
+KINDS = frozenset(LOGGED)
 MOST_ROWS = 200
 
 
 class Event(NamedTuple):
-    """Something that happened to a job; `cursor` is where to go on after it."""
+    """Something that happened to a job or to its video; `cursor` is where to go on after it."""
 
     cursor: str
     at: datetime

@@ -68,6 +68,23 @@ async def test_only_the_wanted_kinds(farm: Any, table: Table) -> None:
     assert [event.event for event in events] == ["job.complete"]
 
 
+async def test_what_becomes_of_a_video_is_told_too(farm: Any, table: Table) -> None:
+    """Nothing is known of this one but its file, so it waits for a person, who publishes it."""
+    job = await farm.create_job("t", platform="youtube")
+    await finish(table, job.id)
+    await table.rows("UPDATE reactor.mplite_queue SET status = 'published'")
+
+    told = await take(farm.events(since=START), 5)
+    wanted = await take(farm.events(since=START, kinds=["publish.published"]), 1)
+
+    assert [(event.event, event.job_id) for event in told[2:]] == [
+        ("job.complete", job.id),
+        ("publish.blocked", job.id),
+        ("publish.published", job.id),
+    ]
+    assert wanted == told[4:]
+
+
 async def test_from_now_on_an_event_is_heard(farm: Any, table: Table) -> None:
     await farm.create_job("t")
     await until_readable(table)
