@@ -69,7 +69,7 @@ async def test_only_the_wanted_kinds(farm: Any, table: Table) -> None:
 
 
 async def test_what_becomes_of_a_video_is_told_too(farm: Any, table: Table) -> None:
-    """Nothing is known of this one but its file, so it waits for a person, who publishes it."""
+    """Its platform has nothing against it, and a person publishes it."""
     job = await farm.create_job("t", platform="youtube")
     await finish(table, job.id)
     await table.rows("UPDATE reactor.mplite_queue SET status = 'published'")
@@ -79,7 +79,7 @@ async def test_what_becomes_of_a_video_is_told_too(farm: Any, table: Table) -> N
 
     assert [(event.event, event.job_id) for event in told[2:]] == [
         ("job.complete", job.id),
-        ("publish.blocked", job.id),
+        ("publish.ready", job.id),
         ("publish.published", job.id),
     ]
     assert wanted == told[4:]
